@@ -1,0 +1,98 @@
+"""The events that chain the pipeline. Each class owns its `source` and `detail_type`; the CDK rules import them.
+
+Events carry ids only: the consumer reloads the row, so a late or repeated event can never bring stale data.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+from uuid import UUID, uuid5
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEvent:
+    """Something happened to one generation of one item."""
+
+    source: ClassVar[str]
+    detail_type: ClassVar[str]
+
+    user_id: UUID
+    item_id: UUID
+    generation: int
+
+    @property
+    def event_id(self) -> UUID:
+        """The same for every publication of the same fact, so that consumers can recognise repeats."""
+        return uuid5(self.item_id, f"{self.generation}:{self.detail_type}")
+
+    def detail(self) -> str:
+        return json.dumps(
+            {
+                "event_id": str(self.event_id),
+                "user_id": str(self.user_id),
+                "item_id": str(self.item_id),
+                "generation": self.generation,
+            }
+        )
+
+    @classmethod
+    def from_envelope(cls, envelope: Mapping[str, Any]) -> Self:
+        """Read the EventBridge envelope that a rule put on a queue.
+
+        Raises:
+            KeyError, ValueError: not one of our events. Redelivery cannot help: let it reach the DLQ.
+        """
+        if envelope["detail-type"] != cls.detail_type:
+            raise ValueError(f"expected {cls.detail_type}, got {envelope['detail-type']!r}")
+        detail = envelope["detail"]
+        return cls(UUID(detail["user_id"]), UUID(detail["item_id"]), int(detail["generation"]))
+
+
+class ImageProcessed(ItemEvent):
+    """Renditions exist; the image can be analyzed."""
+
+    __slots__ = ()
+    source = "collections.image_processor"
+    detail_type = "ImageProcessed"
+
+
+class AnalysisComplete(ItemEvent):
+    """An analysis is stored; its text can be embedded."""
+
+    __slots__ = ()
+    source = "collections.analyzer"
+    detail_type = "AnalysisComplete"
+
+
+class ItemReady(ItemEvent):
+    """The item can be found."""
+
+    __slots__ = ()
+    source = "collections.embedder"
+    detail_type = "ItemReady"
+
+
+class ItemFailed(ItemEvent):
+    """A stage gave the item up for good; the row says why."""
+
+    __slots__ = ()
+    source = "collections.pipeline"
+    detail_type = "ItemFailed"
+
+
+# The event that S3 itself publishes for every object in a bucket with EventBridge on.
+S3_SOURCE = "aws.s3"
+S3_OBJECT_CREATED = "Object Created"
+# Only originals start the pipeline; renditions live under other prefixes.
+ORIGINALS_WILDCARD = "*/images/*"
+
+
+class EventPublisher(Protocol):
+    def publish(self, events: Sequence[ItemEvent]) -> None:
+        """Hand every event to the bus, or raise: a publish that was half accepted is repeated whole.
+
+        Raises:
+            app.platform.errors.Unavailable: at least one event was refused (`FailedEntryCount > 0`) or the bus is down.
+        """
+        ...
