@@ -1,6 +1,6 @@
 """What an analysis is: the document a provider writes about one image. Types only, no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -93,7 +93,7 @@ class ProviderAnswer:
     provider: str
     model: str
     prompt_version: str
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     trace_id: str | None = None
 
 

@@ -49,6 +49,14 @@ class ItemEvent:
         return cls(UUID(detail["user_id"]), UUID(detail["item_id"]), int(detail["generation"]))
 
 
+class ImageUploaded(ItemEvent):
+    """An original shall go through the pipeline (again). Of a new object, S3's own event says the same."""
+
+    __slots__ = ()
+    source = "collections.items"
+    detail_type = "ImageUploaded"
+
+
 class ImageProcessed(ItemEvent):
     """Renditions exist; the image can be analyzed."""
 

@@ -94,6 +94,7 @@ class CleanupSettings(_Settings):
     # Longer than the queue's visibility timeout (540 s): until then the message itself is the retry.
     stuck_after_seconds: int = 900
     upload_abandoned_after_seconds: int = 24 * 3600
+    orphan_after_seconds: int = 3600
     max_attempts: int = 25
 
 
@@ -103,6 +104,11 @@ class MigrationSettings(_Settings):
     database_admin_url: str = ""
     database_admin_secret_arn: str = ""
     database_name: str = "collections"
+
+
+class ConversationSettings(_Settings):
+    checkpoints_table: str
+    sessions_table: str
 
 
 class RealtimeSettings(_Settings):

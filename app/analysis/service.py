@@ -1,0 +1,64 @@
+"""The second stage: have an image described, once, and keep the answer."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from uuid import UUID
+
+from app.analysis import store
+from app.analysis.models import Analyzer, ImageFacts
+from app.items import pipeline, s3
+from app.items.models import ANALYSIS, Claim, Item, ItemRef
+from app.items.s3 import ImageBucket
+from app.platform.database import Connection
+from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.events import EventPublisher
+from app.platform.settings import StageSettings
+
+# A display rendition is WebP with a long edge of at most 2048 pixels; anything near this is not one of ours.
+_RENDITION_MAX_BYTES = 20 * 1024 * 1024
+
+
+def analyze_images(
+    refs: Sequence[ItemRef],
+    *,
+    items: pipeline.StageStore,
+    images: ImageBucket,
+    analyzer: Callable[[], Analyzer],
+    events: EventPublisher,
+    settings: StageSettings,
+) -> list[pipeline.Verdict]:
+    """Describe each image. `analyzer` is built only when there is work: a repeated event costs no model load."""
+
+    def work(claims: Sequence[Claim]) -> dict[UUID, pipeline.Result]:
+        return {claim.item.item_id: _analyze_one(claim.item, images=images, analyzer=analyzer) for claim in claims}
+
+    return pipeline.run_stage(
+        refs,
+        stage=ANALYSIS,
+        work=work,
+        items=items,
+        events=events,
+        lease_seconds=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def _analyze_one(item: Item, *, images: ImageBucket, analyzer: Callable[[], Analyzer]) -> pipeline.Result:
+    try:
+        key = s3.rendition_key(item.user_id, item.item_id, "display")
+        image, _ = images.get(key, max_bytes=_RENDITION_MAX_BYTES)
+        answer = analyzer().analyze(image, facts=_facts(item))
+    except (PermanentFailure, Unavailable) as exc:
+        return exc
+    write: Callable[[Connection], None] = partial(store.save, item=item, answer=answer)
+    return write
+
+
+def _facts(item: Item) -> ImageFacts:
+    return ImageFacts(
+        filename=item.original_filename,
+        mime_type=item.mime_type,
+        width=item.width or 0,
+        height=item.height or 0,
+        taken_at=item.taken_at,
+    )

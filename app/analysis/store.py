@@ -1,0 +1,99 @@
+"""The rows of `analyses`."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from psycopg.types.json import Jsonb
+
+from app.analysis.models import Analysis, AnalysisDocument, ProviderAnswer
+from app.items.models import Item
+from app.platform.database import Connection, Database
+
+
+class AnalysisStore:
+    """Reads; the one write happens inside the stage's finishing transaction (`save`)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self, user_id: UUID, item_ids: list[UUID]) -> dict[UUID, Analysis]:
+        """The newest version of each item that has one."""
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(SELECT_LATEST, [user_id, item_ids]).fetchall()
+        return {row["item_id"]: _analysis(row) for row in rows}
+
+
+def save(connection: Connection, item: Item, answer: ProviderAnswer) -> None:
+    """Store the analysis of this generation; a repeated one replaces the first. Runs inside `finish`."""
+    document = without_nul(answer.document.model_dump(mode="json"))
+    connection.execute(
+        UPSERT,
+        {
+            "user_id": item.user_id,
+            "item_id": item.item_id,
+            "analysis_id": uuid5(item.item_id, f"analysis:{item.generation}"),
+            "version": item.generation,
+            "raw_response": Jsonb(document),
+            "provider": answer.provider,
+            "model": answer.model,
+            "prompt_version": answer.prompt_version,
+            "trace_id": answer.trace_id,
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+            "cost_usd": answer.usage.cost_usd,
+        },
+    )
+    connection.execute(SET_CATEGORY, [document["category"], item.user_id, item.item_id])
+
+
+def without_nul(value: Any) -> Any:
+    """PostgreSQL stores no NUL character; providers that read pixels sometimes see one."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [without_nul(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: without_nul(entry) for key, entry in value.items()}
+    return value
+
+
+def document_of(analysis: Analysis) -> AnalysisDocument:
+    return AnalysisDocument.model_validate(analysis.raw_response)
+
+
+def _analysis(row: dict[str, Any]) -> Analysis:
+    return Analysis(
+        id=row["analysis_id"],
+        item_id=row["item_id"],
+        version=row["version"],
+        raw_response=row["raw_response"],
+        provider_used=row["provider_used"],
+        model_used=row["model_used"],
+        prompt_version=row["prompt_version"],
+        trace_id=row["trace_id"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=Decimal(row["cost_usd"]),
+        created_at=row["created_at"],
+    )
+
+
+SELECT_LATEST = """
+SELECT DISTINCT ON (item_id) * FROM analyses
+WHERE user_id = %s AND item_id = ANY(%s)
+ORDER BY item_id, version DESC
+"""
+
+UPSERT = """
+INSERT INTO analyses (user_id, item_id, analysis_id, version, raw_response, provider_used, model_used,
+  prompt_version, trace_id, input_tokens, output_tokens, cost_usd)
+VALUES (%(user_id)s, %(item_id)s, %(analysis_id)s, %(version)s, %(raw_response)s, %(provider)s, %(model)s,
+  %(prompt_version)s, %(trace_id)s, %(input_tokens)s, %(output_tokens)s, %(cost_usd)s)
+ON CONFLICT (user_id, item_id, version) DO UPDATE SET
+  raw_response = excluded.raw_response, provider_used = excluded.provider_used, model_used = excluded.model_used,
+  prompt_version = excluded.prompt_version, trace_id = excluded.trace_id, input_tokens = excluded.input_tokens,
+  output_tokens = excluded.output_tokens, cost_usd = excluded.cost_usd, created_at = now()
+"""
+
+SET_CATEGORY = "UPDATE items SET analyzed_category = %s WHERE user_id = %s AND item_id = %s"

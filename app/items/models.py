@@ -1,0 +1,176 @@
+"""Items, their states, and the pipeline's stages. Types only, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemEvent, ItemReady
+
+# What the door takes by the type a client claims; what a file really is, the image stage finds out.
+ACCEPTED_TYPES = (
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/heic",
+    "image/heif",
+    "image/avif",
+    "image/tiff",
+    "image/bmp",
+)
+
+_FILENAME_MAX_LENGTH = 255
+
+
+def as_text(filename: str) -> str:
+    """A filename as text to show: whatever it holds (`../`, right-to-left marks) stays text. PostgreSQL has no NUL."""
+    clean = filename.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    return clean[:_FILENAME_MAX_LENGTH] or "unnamed"
+
+
+class Status(StrEnum):
+    UPLOADING = "uploading"
+    PROCESSING = "processing"
+    ANALYZING = "analyzing"
+    EMBEDDING = "embedding"
+    READY = "ready"
+    FAILED = "failed"
+
+
+_ORDER = (Status.UPLOADING, Status.PROCESSING, Status.ANALYZING, Status.EMBEDDING, Status.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why an item failed: the stage, a stable code, and words for people."""
+
+    stage: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRef:
+    """One generation of one item: what an event names."""
+
+    user_id: UUID
+    item_id: UUID
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row of `items`, with its latest analysis where the query joined it."""
+
+    user_id: UUID
+    item_id: UUID
+    status: Status
+    generation: int
+    attempts: int
+    lease_until: datetime | None
+    error_stage: str | None
+    error_code: str | None
+    error_message: str | None
+    object_key: str
+    object_etag: str | None
+    original_filename: str
+    mime_type: str
+    file_size: int
+    sha256: bytes | None
+    width: int | None
+    height: int | None
+    taken_at: datetime | None
+    title: str | None
+    notes: str | None
+    tags: list[str]
+    category: str | None
+    favorite: bool
+    created_at: datetime
+    updated_at: datetime
+    occurred_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Item":
+        return cls(**{name: row[name] for name in cls.__slots__ if name != "status"}, status=Status(row["status"]))
+
+    @property
+    def ref(self) -> ItemRef:
+        return ItemRef(self.user_id, self.item_id, self.generation)
+
+    @property
+    def error(self) -> ItemError | None:
+        if self.error_code is None:
+            return None
+        return ItemError(self.error_stage or "", self.error_code, self.error_message or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the pipeline: what it may pick up, what it leaves behind, what it announces."""
+
+    name: str
+    enters: tuple[Status, ...]
+    works_as: Status
+    leaves_as: Status
+    announces: type[ItemEvent]
+
+    def is_past(self, status: Status) -> bool:
+        """Whether an item in `status` already has what this stage makes."""
+        return status in _ORDER and _ORDER.index(status) >= _ORDER.index(self.leaves_as)
+
+
+IMAGE_PROCESSING = Stage(
+    "image_processor", (Status.UPLOADING, Status.PROCESSING), Status.PROCESSING, Status.ANALYZING, ImageProcessed
+)
+ANALYSIS = Stage("analyzer", (Status.ANALYZING,), Status.ANALYZING, Status.EMBEDDING, AnalysisComplete)
+EMBEDDING = Stage("embedder", (Status.EMBEDDING,), Status.EMBEDDING, Status.READY, ItemReady)
+
+# The event that makes an item move on, by the state it is waiting in.
+RESUMED_BY: dict[Status, type[ItemEvent]] = {
+    Status.UPLOADING: ImageUploaded,
+    Status.PROCESSING: ImageUploaded,
+    Status.ANALYZING: ImageProcessed,
+    Status.EMBEDDING: AnalysisComplete,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on an item until its lease ends. `token` is the fence: only its holder may finish."""
+
+    item: Item
+    token: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object in the images bucket."""
+
+    key: str
+    etag: str
+    size: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presigned:
+    """A form that the holder may POST to S3 until it expires."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """What a list is narrowed to; None narrows nothing."""
+
+    status: Status | None = None
+    category: str | None = None
+    tag: str | None = None
+    favorite: bool | None = None
+    occurred_from: datetime | None = None
+    occurred_to: datetime | None = None

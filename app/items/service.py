@@ -1,0 +1,164 @@
+"""What can be done with items: taking them in, reading and deleting them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from app.items import s3
+from app.items.models import ACCEPTED_TYPES, Item, ItemFilter, Presigned, Status, as_text
+from app.items.s3 import ImageBucket
+from app.items.store import ORDERS, ItemStore, NewItem, Position
+from app.platform.errors import NotFound, TooLarge, UnsupportedMedia
+from app.platform.settings import StorageSettings
+
+# --- the door ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """What a client says it is going to upload. None of it is trusted later."""
+
+    filename: str
+    content_type: str
+    file_size: int
+    sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedUpload:
+    """A form to upload to, or the item that already has these bytes (`form` is None)."""
+
+    item: Item
+    form: Presigned | None
+
+
+def upload(
+    user_id: UUID,
+    *,
+    filename: str,
+    content_type: str,
+    body: bytes,
+    items: ItemStore,
+    images: ImageBucket,
+    settings: StorageSettings,
+) -> tuple[Item, bool]:
+    """Take one image. Returns its item, and whether it is new: bytes that the user already has are one item.
+
+    Whether it really is an image, the pipeline finds out; the door goes by the type it claims.
+
+    Raises:
+        TooLarge, UnsupportedMedia
+    """
+    if len(body) > settings.multipart_max_bytes:
+        raise TooLarge(
+            f"At most {settings.multipart_max_bytes >> 20} MiB this way; POST /uploads takes up to "
+            f"{settings.upload_max_bytes >> 20} MiB."
+        )
+    mime_type = accepted_type(content_type)
+    item_id = uuid4()
+    item, is_new = items.add(
+        NewItem(
+            user_id=user_id,
+            item_id=item_id,
+            object_key=s3.original_key(user_id, item_id, mime_type),
+            original_filename=as_text(filename),
+            mime_type=mime_type,
+            file_size=len(body),
+            sha256=hashlib.sha256(body).digest(),
+        )
+    )
+    if item.status is Status.UPLOADING:
+        # New, or a first attempt that died between the row and the object: the same bytes go to the same key.
+        images.put(item.object_key, body, content_type=item.mime_type)
+    return item, is_new
+
+
+def prepare_uploads(
+    user_id: UUID,
+    files: Sequence[DeclaredFile],
+    *,
+    items: ItemStore,
+    images: ImageBucket,
+    settings: StorageSettings,
+) -> list[PreparedUpload]:
+    """Make an item and a presigned form for every file, in order; files the user already has get their item.
+
+    Raises:
+        TooLarge, UnsupportedMedia: for any file; then none is prepared.
+    """
+    types = [accepted_type(file.content_type) for file in files]
+    if any(file.file_size > settings.upload_max_bytes for file in files):
+        raise TooLarge(f"At most {settings.upload_max_bytes >> 20} MiB a file.")
+    digests = [file.sha256 for file in files if file.sha256]
+    known = items.find_by_sha256(user_id, digests) if digests else {}
+    prepared = []
+    for file, mime_type in zip(files, types, strict=True):
+        if file.sha256 and file.sha256 in known:
+            prepared.append(PreparedUpload(known[file.sha256], form=None))
+            continue
+        item_id = uuid4()
+        key = s3.original_key(user_id, item_id, mime_type)
+        new = NewItem(user_id, item_id, key, as_text(file.filename), mime_type, file.file_size)
+        item, _ = items.add(new)
+        prepared.append(PreparedUpload(item, images.presign_post(key, content_type=mime_type)))
+    return prepared
+
+
+def accepted_type(content_type: str) -> str:
+    """The bare, lower-case media type, if it is one we take at the door."""
+    mime_type = content_type.partition(";")[0].strip().lower()
+    if mime_type not in ACCEPTED_TYPES:
+        raise UnsupportedMedia(f"Images only: {', '.join(ACCEPTED_TYPES)}.")
+    return mime_type
+
+
+# --- reading and deleting ---------------------------------------------------------------------------------------------
+
+
+def get(user_id: UUID, item_id: UUID, *, items: ItemStore) -> Item:
+    """Raises NotFound when there is none, or it is another tenant's: the two look the same."""
+    item = items.get(user_id, item_id)
+    if item is None:
+        raise NotFound("No such item.")
+    return item
+
+
+def list_items(
+    user_id: UUID, *, narrow: ItemFilter, sort: str, after: Position | None, limit: int, items: ItemStore
+) -> tuple[list[Item], Position | None, int]:
+    """One page, where the next one starts (None: this was the last), and the total."""
+    order = ORDERS[sort]
+    page, total = items.list_page(user_id, narrow=narrow, order=order, after=after, limit=limit + 1)
+    if len(page) <= limit:
+        return page, None, total
+    last = page[limit - 1]
+    return page[:limit], Position(order.value(last), last.item_id), total
+
+
+def delete(user_id: UUID, item_id: UUID, *, items: ItemStore, images: ImageBucket) -> None:
+    """Remove an item everywhere, at any moment: workers are fenced out first, then its objects go, then its rows.
+
+    Raises:
+        NotFound
+        Unavailable: S3 does not answer. The item is hidden already; cleanup finishes the rest.
+    """
+    item = items.get(user_id, item_id)
+    if item is None:
+        raise NotFound("No such item.")
+    items.mark_deleted(user_id, item_id)
+    images.delete(s3.keys_of(item.user_id, item.item_id, item.object_key))
+    items.purge(user_id, item_id)
+
+
+def image_link(item: Item, variant: str, *, images: ImageBucket) -> str:
+    """A presigned link to one variant; renditions exist once the image stage is done.
+
+    Raises:
+        NotFound: there is no such rendition (yet).
+    """
+    if variant == "original":
+        return images.presign_get(item.object_key)
+    if item.width is None:
+        raise NotFound("This rendition does not exist yet.")
+    return images.presign_get(s3.rendition_key(item.user_id, item.item_id, variant))

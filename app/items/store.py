@@ -1,0 +1,341 @@
+"""The rows of `items`: the API's reads and writes, and the pipeline's claim, fence and release."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from app.items.models import Claim, Item, ItemFilter, ItemRef, Stage
+from app.platform.database import Connection, Database
+from app.platform.errors import Unavailable
+
+COLUMNS = """
+  user_id, item_id, status, generation, attempts, lease_until, error_stage, error_code, error_message,
+  object_key, object_etag, original_filename, mime_type, file_size, sha256, width, height, taken_at,
+  title, notes, tags, category, favorite, created_at, updated_at, occurred_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """What is known of an item before its image was looked at."""
+
+    user_id: UUID
+    item_id: UUID
+    object_key: str
+    original_filename: str
+    mime_type: str
+    file_size: int
+    # Only when we hashed the bytes ourselves: a client's claim must not shadow somebody's real image.
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the image itself said, once decoded. Sizes in pixels, as displayed (orientation applied)."""
+
+    mime_type: str
+    file_size: int
+    sha256: bytes
+    etag: str
+    width: int
+    height: int
+    taken_at: datetime | None
+
+
+class DuplicateImage(Exception):
+    """The user already has these bytes, as another item."""
+
+    def __init__(self, item_id: UUID) -> None:
+        super().__init__(str(item_id))
+        self.item_id = item_id
+
+
+class LeaseLost(Exception):
+    """Somebody else took the item over, or it is gone: whatever was being written is rolled back."""
+
+
+class ItemStore:
+    """Every method is one transaction, bound to one tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- what the API does ---------------------------------------------------------------------------------------
+
+    def add(self, new: NewItem) -> tuple[Item, bool]:
+        """Insert an item. Returns it and True, or the item that already has these bytes or this object and False."""
+        with self._database.tenant(new.user_id) as connection:
+            row = connection.execute(
+                INSERT,
+                [
+                    new.user_id,
+                    new.item_id,
+                    new.object_key,
+                    new.original_filename,
+                    new.mime_type,
+                    new.file_size,
+                    new.sha256,
+                ],
+            ).fetchone()
+            if row:
+                return Item.from_row(row), True
+            row = connection.execute(SELECT_TWIN, [new.user_id, new.sha256, new.object_key]).fetchone()
+        if row is None:
+            # It was deleted between the two statements: trying again inserts.
+            raise Unavailable("The image is being deleted. Try again.", retry_after=1)
+        return Item.from_row(row), False
+
+    def get(self, user_id: UUID, item_id: UUID) -> Item | None:
+        with self._database.tenant(user_id) as connection:
+            row = connection.execute(SELECT_ONE, [user_id, item_id]).fetchone()
+        return Item.from_row(row) if row else None
+
+    def find_by_sha256(self, user_id: UUID, digests: Sequence[bytes]) -> dict[bytes, Item]:
+        """The user's items among these digests."""
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(SELECT_BY_SHA256, [user_id, list(digests)]).fetchall()
+        return {row["sha256"]: Item.from_row(row) for row in rows}
+
+    def list_page(
+        self, user_id: UUID, *, narrow: ItemFilter, order: "Order", after: "Position | None", limit: int
+    ) -> tuple[list[Item], int]:
+        """At most `limit` items behind `after`, and how many the filter lets through in all."""
+        where, parameters = _conditions(user_id, narrow)
+        count = f"SELECT count(*) AS total FROM items WHERE {where}"
+        behind = f" AND {order.behind}" if after else ""
+        page = f"SELECT {COLUMNS} FROM items WHERE {where}{behind} ORDER BY {order.by} LIMIT %(limit)s"
+        if after:
+            parameters |= {"after_value": after.value, "after_id": after.item_id}
+        with self._database.tenant(user_id) as connection:
+            total = _scalar(connection, count, parameters)
+            rows = connection.execute(page.encode(), parameters | {"limit": limit}).fetchall()
+        return [Item.from_row(row) for row in rows], total
+
+    def mark_deleted(self, user_id: UUID, item_id: UUID) -> Item | None:
+        """Hide the item and fence out whoever works on it. None: no such item (or marked before and gone by now)."""
+        with self._database.tenant(user_id) as connection:
+            row = connection.execute(MARK_DELETED, [user_id, item_id]).fetchone()
+        return Item.from_row(row) if row else None
+
+    def purge(self, user_id: UUID, item_id: UUID) -> None:
+        """Remove a row marked deleted, and all that hangs below it."""
+        with self._database.tenant(user_id) as connection:
+            connection.execute(PURGE, [user_id, item_id])
+
+    # --- what the pipeline does ----------------------------------------------------------------------------------
+
+    def find_by_key(self, user_id: UUID, key: str) -> Item | None:
+        """The item of an object, also when it is marked deleted."""
+        with self._database.tenant(user_id) as connection:
+            row = connection.execute(SELECT_BY_KEY, [user_id, key]).fetchone()
+        return Item.from_row(row) if row else None
+
+    def restart(self, item: Item, *, mime_type: str, file_size: int) -> Item | None:
+        """Send an item whose object was replaced through the pipeline anew. None: somebody else just did."""
+        with self._database.tenant(item.user_id) as connection:
+            row = connection.execute(
+                RESTART, [mime_type, file_size, item.user_id, item.item_id, item.generation]
+            ).fetchone()
+        return Item.from_row(row) if row else None
+
+    def claim(self, ref: ItemRef, stage: Stage, *, lease_seconds: int) -> Claim | None:
+        """Take the item for one stage, in one UPDATE; of any number of workers one wins."""
+        with self._database.tenant(ref.user_id) as connection:
+            row = connection.execute(
+                CLAIM,
+                [stage.works_as, lease_seconds, ref.user_id, ref.item_id, ref.generation, list(stage.enters)],
+            ).fetchone()
+        return Claim(Item.from_row(row), row["lease_token"]) if row else None
+
+    def finish(self, claim: Claim, stage: Stage, *, write: Callable[[Connection], None]) -> None:
+        """Advance the status and `write` what the stage made, together, if the lease is still ours.
+
+        Raises:
+            LeaseLost: it is not; nothing was written.
+            DuplicateImage: `write` found that these bytes are another item; nothing was written.
+        """
+        item = claim.item
+        try:
+            with self._database.tenant(item.user_id) as connection:
+                if not connection.execute(FINISH, [stage.leaves_as, item.user_id, item.item_id, claim.token]).rowcount:
+                    raise LeaseLost(str(item.item_id))
+                write(connection)
+        except psycopg.errors.UniqueViolation as exc:
+            # Two uploads of the same bytes finish at once: the retry will see the other one.
+            raise Unavailable("The same image is being stored twice at once.", retry_after=1) from exc
+
+    def fail(self, claim: Claim, stage: Stage, *, code: str, message: str) -> bool:
+        """Give the item up for good. False: the lease was lost."""
+        item = claim.item
+        with self._database.tenant(item.user_id) as connection:
+            return bool(
+                connection.execute(FAIL, [stage.name, code, message, item.user_id, item.item_id, claim.token]).rowcount
+            )
+
+    def release(self, claim: Claim) -> None:
+        """Let go of an item that could not be finished now, so that the next attempt need not wait for the lease."""
+        item = claim.item
+        with self._database.tenant(item.user_id) as connection:
+            connection.execute(RELEASE, [item.user_id, item.item_id, claim.token])
+
+
+def save_measured(connection: Connection, item: Item, measured: Measured) -> None:
+    """Write down what the image is. Runs inside `finish`.
+
+    Raises:
+        DuplicateImage: another item of the user has the same bytes.
+    """
+    twin = connection.execute(SELECT_OTHER_WITH_SHA256, [item.user_id, measured.sha256, item.item_id]).fetchone()
+    if twin:
+        raise DuplicateImage(twin["item_id"])
+    connection.execute(
+        SAVE_MEASURED,
+        [
+            measured.mime_type,
+            measured.file_size,
+            measured.sha256,
+            measured.etag,
+            measured.width,
+            measured.height,
+            measured.taken_at,
+            item.user_id,
+            item.item_id,
+        ],
+    )
+
+
+INSERT = f"""
+INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime_type, file_size, sha256)
+VALUES (%s, %s, 'uploading', %s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+RETURNING {COLUMNS}
+"""
+
+SELECT_TWIN = f"""
+SELECT {COLUMNS} FROM items
+WHERE user_id = %s AND (sha256 = %s OR object_key = %s) AND deleted_at IS NULL
+ORDER BY created_at LIMIT 1
+"""
+
+SELECT_ONE = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND item_id = %s AND deleted_at IS NULL"
+
+SELECT_BY_KEY = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND object_key = %s"
+
+SELECT_BY_SHA256 = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND sha256 = ANY(%s) AND deleted_at IS NULL"
+
+SELECT_OTHER_WITH_SHA256 = """
+SELECT item_id FROM items WHERE user_id = %s AND sha256 = %s AND item_id <> %s AND deleted_at IS NULL
+"""
+
+MARK_DELETED = f"""
+UPDATE items SET deleted_at = coalesce(deleted_at, now()), lease_token = NULL, lease_until = NULL, updated_at = now()
+WHERE user_id = %s AND item_id = %s
+RETURNING {COLUMNS}
+"""
+
+PURGE = "DELETE FROM items WHERE user_id = %s AND item_id = %s AND deleted_at IS NOT NULL"
+
+RESTART = f"""
+UPDATE items SET status = 'processing', generation = generation + 1, lease_token = NULL, lease_until = NULL,
+  attempts = 0, error_stage = NULL, error_code = NULL, error_message = NULL,
+  mime_type = %s, file_size = %s, sha256 = NULL, object_etag = NULL, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND generation = %s AND deleted_at IS NULL
+RETURNING {COLUMNS}
+"""
+
+CLAIM = f"""
+UPDATE items SET status = %s, lease_token = gen_random_uuid(), lease_until = now() + make_interval(secs => %s),
+  attempts = attempts + 1, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND generation = %s AND status = ANY(%s)
+  AND (lease_until IS NULL OR lease_until < now()) AND deleted_at IS NULL
+RETURNING lease_token, {COLUMNS}
+"""
+
+FINISH = """
+UPDATE items SET status = %s, lease_token = NULL, lease_until = NULL, attempts = 0,
+  error_stage = NULL, error_code = NULL, error_message = NULL, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND lease_token = %s
+"""
+
+FAIL = """
+UPDATE items SET status = 'failed', lease_token = NULL, lease_until = NULL,
+  error_stage = %s, error_code = %s, error_message = %s, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND lease_token = %s
+"""
+
+RELEASE = """
+UPDATE items SET lease_token = NULL, lease_until = NULL, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND lease_token = %s
+"""
+
+SAVE_MEASURED = """
+UPDATE items SET mime_type = %s, file_size = %s, sha256 = %s, object_etag = %s, width = %s, height = %s, taken_at = %s
+WHERE user_id = %s AND item_id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the value it was sorted by, and the item's id to break ties."""
+
+    value: Any
+    item_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A sort order as SQL, and the keyset condition that continues it."""
+
+    by: str
+    behind: str
+    # The sort key of an item, as it is compared in SQL.
+    value: Callable[[Item], Any]
+
+
+def _order(expression: str, sql_type: str, value: Callable[[Item], Any], *, descending: bool) -> Order:
+    direction, comparison = ("DESC", "<") if descending else ("ASC", ">")
+    return Order(
+        by=f"{expression} {direction}, item_id {direction}",
+        behind=f"({expression}, item_id) {comparison} (%(after_value)s::{sql_type}, %(after_id)s)",
+        value=value,
+    )
+
+
+ORDERS = {
+    "created_at": _order("created_at", "timestamptz", lambda item: item.created_at, descending=False),
+    "-created_at": _order("created_at", "timestamptz", lambda item: item.created_at, descending=True),
+    "taken_at": _order("occurred_at", "timestamptz", lambda item: item.occurred_at, descending=False),
+    "-taken_at": _order("occurred_at", "timestamptz", lambda item: item.occurred_at, descending=True),
+    "title": _order(
+        "coalesce(title, original_filename)",
+        "text",
+        lambda item: item.title or item.original_filename,
+        descending=False,
+    ),
+}
+
+
+def _conditions(user_id: UUID, narrow: ItemFilter) -> tuple[str, dict[str, Any]]:
+    """The WHERE clause of a filter, from fixed pieces, and its parameters."""
+    pieces = {
+        "status = %(status)s": narrow.status,
+        "effective_category = %(category)s": narrow.category,
+        "tags @> ARRAY[%(tag)s]": narrow.tag,
+        "favorite = %(favorite)s": narrow.favorite,
+        "occurred_at >= %(occurred_from)s": narrow.occurred_from,
+        "occurred_at < %(occurred_to)s": narrow.occurred_to,
+    }
+    used = [piece for piece, value in pieces.items() if value is not None]
+    parameters: dict[str, Any] = {"user_id": user_id} | {
+        name: getattr(narrow, name) for name in narrow.__slots__ if getattr(narrow, name) is not None
+    }
+    return " AND ".join(["user_id = %(user_id)s", "deleted_at IS NULL", *used]), parameters
+
+
+def _scalar(connection: Connection, statement: str, parameters: dict[str, Any]) -> int:
+    row = connection.execute(statement.encode(), parameters).fetchone()
+    return int(next(iter(row.values()))) if row else 0

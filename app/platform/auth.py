@@ -1,0 +1,133 @@
+"""Whose request is this? All of JWT verification, on python-jose. The tenant is the verified `sub` and nothing else."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from jose import JWTError, jwk, jwt
+from jose.exceptions import JWKError
+
+from app.platform.errors import NotAuthenticated, Unavailable
+from app.platform.settings import AuthSettings
+
+# Cognito's access tokens are about 1 kB; nobody needs to parse a megabyte before saying no.
+_TOKEN_MAX_LENGTH = 8192
+_REFRESH_AT_MOST_EVERY_S = 60
+_FETCH_TIMEOUT_S = 3
+_CLOCK_SKEW_S = 10
+
+Keys = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified user."""
+
+    user_id: UUID
+
+
+class KeySet:
+    """The pool's public keys by `kid`: fetched on first need, and again for an unknown kid, at most once a minute."""
+
+    def __init__(self, fetch: Callable[[], Keys], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: Keys = {}
+        self._fetched_at: float | None = None
+        self._lock = threading.Lock()
+
+    def get(self, kid: str) -> Mapping[str, Any] | None:
+        """The key, or None for a kid that the pool does not have.
+
+        Raises:
+            Unavailable: there are no keys yet and none can be fetched.
+        """
+        with self._lock:
+            if kid not in self._keys and self._may_fetch():
+                self._refresh()
+            return self._keys.get(kid)
+
+    def _may_fetch(self) -> bool:
+        return self._fetched_at is None or self._clock() - self._fetched_at >= _REFRESH_AT_MOST_EVERY_S
+
+    def _refresh(self) -> None:
+        try:
+            self._keys = self._fetch()
+        except Unavailable:
+            if not self._keys:
+                raise
+        self._fetched_at = self._clock()
+
+
+def fetch_keys(url: str) -> Keys:
+    """Read a JWKS document. The URL is ours, from the settings; no URL inside a token is ever followed."""
+    try:
+        with urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT_S) as answer:  # noqa: S310  # see above
+            document = json.load(answer)
+    except (urllib.error.URLError, TimeoutError, ValueError) as exc:
+        raise Unavailable("The identity provider does not answer.") from exc
+    return {key["kid"]: key for key in document["keys"] if key.get("kty") == "RSA" and key.get("alg") == "RS256"}
+
+
+class TokenVerifier:
+    """Opens the door to Cognito access tokens of one pool and client."""
+
+    def __init__(self, settings: AuthSettings, keys: KeySet) -> None:
+        self._settings = settings
+        self._keys = keys
+
+    def verify(self, token: str) -> Caller:
+        """The caller behind a token.
+
+        Raises:
+            NotAuthenticated: the token opens nothing; the detail helps its owner and nobody else.
+            Unavailable: the pool's keys cannot be fetched.
+        """
+        if len(token) > _TOKEN_MAX_LENGTH:
+            raise NotAuthenticated("The token is too long.")
+        claims = self._signed_claims(token)
+        if claims.get("token_use") == "id":
+            raise NotAuthenticated("This is an ID token. Send the access token instead.")
+        if claims.get("token_use") != "access" or claims.get("client_id") != self._settings.cognito_client_id:
+            raise NotAuthenticated("The token was not issued for this application.")
+        return Caller(_user_id(claims.get("sub")))
+
+    def _signed_claims(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            kid = header.get("kid")
+            # Decided before any key is looked at: the header names neither its algorithm nor where keys come from.
+            if header.get("alg") != "RS256" or not isinstance(kid, str):
+                raise NotAuthenticated("The token is not signed as ours are.")
+            key = self._keys.get(kid)
+            if key is None:
+                raise NotAuthenticated("The token is not signed by our identity provider.")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                jwk.construct(dict(key), algorithm="RS256"),
+                algorithms=["RS256"],
+                issuer=self._settings.cognito_issuer,
+                options={"verify_aud": False, "require_exp": True, "require_iss": True, "leeway": _CLOCK_SKEW_S},
+            )
+        except (JWTError, JWKError) as exc:
+            raise NotAuthenticated("The token is not valid (any more).") from exc
+        return claims
+
+
+def _user_id(sub: object) -> UUID:
+    """Cognito's sub, which is a UUID in its usual form; a token with another one is not Cognito's."""
+    if isinstance(sub, str):
+        try:
+            user_id = UUID(sub)
+        except ValueError:
+            pass
+        else:
+            if str(user_id) == sub:
+                return user_id
+    raise NotAuthenticated("The token names no user.")

@@ -1,0 +1,79 @@
+"""Runs the numbered SQL files of `migrations/` with yoyo, as the schema's owner."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from yoyo import get_backend, read_migrations
+from yoyo.connections import DatabaseURI
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Amazon's certificate authorities for RDS, all regions.
+RDS_CA = Path(__file__).parent / "rds-ca.pem"
+# Any constant will do; it only has to be the same everywhere.
+_LOCK = 0x636F6C6C
+
+
+def migrate(database_url: str) -> list[str]:
+    """Apply what is missing, in order, and return the ids applied.
+
+    Two runs at once wait for each other: the advisory lock is the server's and ends with its session, where yoyo's own
+    lock table would stay locked after a crash.
+
+    Args:
+        database_url: libpq URL of the schema's owner.
+    """
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        backend = get_backend(_yoyo_uri(connection))
+        try:
+            pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
+            backend.apply_migrations(pending)
+            return [migration.id for migration in pending]
+        finally:
+            backend.connection.close()
+
+
+def ensure_database(admin_url: str, name: str) -> bool:
+    """Create the database `name` if it is not there. Returns whether it was created."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            return False
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return True
+
+
+def for_database(url: str, name: str) -> str:
+    """The same libpq URL with another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def url_from_rds_secret(secret: Mapping[str, Any]) -> str:
+    """The owner's libpq URL from the secret that RDS keeps, with TLS verified against the RDS authorities."""
+    user, password = (quote(str(secret[key]), safe="") for key in ("username", "password"))
+    return (
+        f"postgresql://{user}:{password}@{secret['host']}:{secret['port']}/postgres"
+        f"?sslmode=verify-full&sslrootcert={RDS_CA}"
+    )
+
+
+def _yoyo_uri(connection: psycopg.Connection) -> str:
+    """The same server, database and owner in yoyo's terms (it wants a driver name and knows no libpq socket URLs)."""
+    info = connection.info
+    parameters = {key: value for key, value in info.get_parameters().items() if key.startswith("ssl")}
+    if info.host.startswith("/"):
+        parameters["host"] = info.host
+    return str(
+        DatabaseURI(
+            scheme="postgresql+psycopg",
+            username=info.user,
+            password=info.password or None,
+            hostname=None if info.host.startswith("/") else info.host,
+            port=info.port,
+            database=info.dbname,
+            args=parameters,
+        )
+    )

@@ -1,0 +1,42 @@
+"""WebSocket connections, and item events pushed to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.items.models import ItemRef
+from app.platform import wiring
+from app.platform.errors import NotAuthenticated
+from app.platform.events import ItemEvent, ItemFailed, ItemReady
+from app.realtime import service
+
+_EVENTS: dict[str, type[ItemEvent]] = {event.detail_type: event for event in (ItemReady, ItemFailed)}
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    if "detail-type" in event:
+        return {"reached": _announce(event)}
+    return {"statusCode": _route(event)}
+
+
+def _announce(envelope: Mapping[str, Any]) -> int:
+    event = _EVENTS[envelope["detail-type"]].from_envelope(envelope)
+    return service.announce(
+        ItemRef(event.user_id, event.item_id, event.generation),
+        items=wiring.items(),
+        connections=wiring.connections(),
+        gateway=wiring.websocket_gateway(),
+    )
+
+
+def _route(event: Mapping[str, Any]) -> int:
+    context = event["requestContext"]
+    connection_id = context["connectionId"]
+    if context["routeKey"] == "$connect":
+        token = (event.get("queryStringParameters") or {}).get("token", "")
+        try:
+            service.connect(connection_id, token, verifier=wiring.token_verifier(), connections=wiring.connections())
+        except NotAuthenticated:
+            return 401
+    elif context["routeKey"] == "$disconnect":
+        service.disconnect(connection_id, connections=wiring.connections())
+    return 200
