@@ -1,0 +1,53 @@
+# Collections. `make up` runs it all on this machine; `make help` lists the rest.
+SHELL := /bin/bash
+PY := .venv/bin/python
+PORT ?= 4566
+CLOUD ?= local
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status logs reset token build test check lint format lock bench infra-synth infra-deploy \
+        lambda-deploy clean
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Virtual environment, locked packages, CDK CLI (every target does this first)
+	@python3 -m scripts.bootstrap
+
+up: setup ## Everything on this machine: database, cloud, stack, samples, a first search [PORT=4566]
+	@$(PY) -m scripts.cloud up --port $(PORT)
+
+down: setup ## Stop; state stays in .local/
+	@$(PY) -m scripts.cloud down
+
+status: setup ## What runs and what waits
+	@$(PY) -m scripts.cloud status
+
+logs: setup ## A Lambda's log: make logs FUNC=api
+	@$(PY) -m scripts.cloud logs $(or $(FUNC),$(error say which: make logs FUNC=api)) --cloud $(CLOUD)
+
+reset: setup ## Stop and forget all local state [YES=1]
+	@$(PY) -m scripts.cloud reset $(if $(YES),--yes)
+
+token: setup ## An access token of the demo user, for curl
+	@$(PY) -m scripts.cloud token
+
+build: setup ## The Lambdas' bundles [CLOUD=local|aws]
+	@$(PY) -m scripts.bundle $(CLOUD)
+
+lambda-deploy: setup ## Replace one Lambda's code: make lambda-deploy FUNC=api [CLOUD=]
+	@$(PY) -m scripts.cloud deploy-function $(or $(FUNC),$(error say which: make lambda-deploy FUNC=api)) --cloud $(CLOUD)
+
+test: setup ## All tests, the deployed local cloud included
+	@$(PY) -m pytest
+
+check: setup ## What CI runs: lint, types, tests
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) -m pytest
+
+format: setup ## Format and sort
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+lock: setup ## Lock what pyproject.toml and lambdas/*/requirements.in ask for
+	@$(PY) -m scripts.lock
+
+clean: ## Remove what was built, not what was stored
+	@rm -rf build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,183 @@
+"""One ready-made folder per Lambda: what CDK uploads, built the same way every time.
+
+The same commit gives the same bytes: locked and hashed wheels, no times, no paths of the builder, bytecode that is
+checked by content. Lambda's file system is read-only, so bytecode that is not in the bundle is compiled again at every
+cold start, which about doubles it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.console import fail, say
+from scripts.interpreters import find_python
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")))
+LAMBDA_PYTHON = "3.13"
+# Installed packages bring these along; a Lambda never reads them, and some differ from builder to builder.
+_UNUSED = (
+    "bin",
+    "RECORD",
+    "INSTALLER",
+    "REQUESTED",
+    "WHEEL",
+    "direct_url.json",
+    ".lock",
+    "*.pyi",
+    "*.pyx",
+    "*.pxd",
+    "*.c",
+    "*.h",
+)
+# boto3 knows four hundred services; these are the ones that the code calls.
+_BOTOCORE_SERVICES = {
+    "apigatewaymanagementapi", "dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "sso", "sso-oidc", "sts",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place that bundles run on.
+
+    `aws`: Lambda's Python on arm64, everything inside, bytecode included. `local`: source alone, because the emulator's
+    workers see the virtual environment it runs in. `host`: as `aws`, for this machine, to be tried out by the tests.
+    """
+
+    name: str
+    with_requirements: bool
+    python: str | None = None
+    platform: str | None = None
+
+
+TARGETS = {
+    "aws": Target("aws", with_requirements=True, python=LAMBDA_PYTHON, platform="aarch64-manylinux_2_28"),
+    "local": Target("local", with_requirements=False),
+    "host": Target("host", with_requirements=True),
+}
+
+
+def build(function: str, target: Target, *, into: Path = BUILD) -> Path:
+    """Build one bundle and return its folder, replacing what was there.
+
+    Raises:
+        subprocess.CalledProcessError: a requirement cannot be installed.
+    """
+    final = into / target.name / function
+    work = final.with_name(f".{function}.new")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    if target.with_requirements:
+        _install(function, target, work)
+        _prune(work)
+    _copy_source(function, work)
+    if target.with_requirements:
+        _compile(target, work)
+    shutil.rmtree(final, ignore_errors=True)
+    work.rename(final)
+    return final
+
+
+def _install(function: str, target: Target, folder: Path) -> None:
+    platform = ["--python-platform", target.platform] if target.platform else []
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder)),
+            *("--python", sys.executable, "--python-version", target.python or _host_version(), *platform),
+            *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy"),
+            *("-r", str(ROOT / "lambdas" / function / "requirements.txt")),
+        ],
+        check=True,
+    )
+
+
+def _prune(folder: Path) -> None:
+    for pattern in _UNUSED:
+        for path in sorted(folder.rglob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in sorted(folder.rglob("__pycache__")):
+        shutil.rmtree(path)
+    for service in sorted((folder / "botocore" / "data").glob("*/")):
+        if service.name not in _BOTOCORE_SERVICES:
+            shutil.rmtree(service)
+
+
+def _copy_source(function: str, folder: Path) -> None:
+    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copy(ROOT / "lambdas" / function / "handler.py", folder / "handler.py")
+    (folder / "app" / "platform" / "build_info.json").write_text(json.dumps(build_info(), sort_keys=True))
+
+
+def _compile(target: Target, folder: Path) -> None:
+    """Bytecode that is trusted as it is: CDK zips with times of 1980, which would make timestamped bytecode stale."""
+    python = find_python(target.python) if target.python else sys.executable
+    if python is None:
+        say(f"[yellow]No Python {target.python} here: {folder.name} goes without bytecode and starts slower.[/]")
+        return
+    subprocess.run(
+        [
+            *(python, "-m", "compileall", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"),
+            *("-s", str(folder), "-p", "/var/task", str(folder)),
+        ],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+
+
+def build_info() -> dict[str, str | None]:
+    """Version, commit and the commit's time; a checkout with changes says so."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    sha = _git("rev-parse", "HEAD")
+    if sha is None:
+        return {"version": version, "git_sha": "unknown", "built_at": None}
+    changed = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
+    return {"version": version, "git_sha": sha + changed, "built_at": _git("log", "-1", "--format=%cI")}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def size_bytes(folder: Path) -> int:
+    """What the bundle takes unzipped; Lambda's limit is 250 MB."""
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _host_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def main(
+    target: Annotated[str, typer.Argument(help="aws, local or host")] = "local",
+    function: Annotated[list[str] | None, typer.Option(help="Only this one (may be repeated).")] = None,
+) -> None:
+    """Build the Lambdas' bundles into build/TARGET/."""
+    if target not in TARGETS:
+        fail(f"There is no target {target!r}. Use one of: {', '.join(TARGETS)}.")
+    for name in function or FUNCTIONS:
+        if name not in FUNCTIONS:
+            fail(f"There is no function {name!r}. Use one of: {', '.join(FUNCTIONS)}.")
+        folder = build(name, TARGETS[target])
+        say(f"{name:<16} {size_bytes(folder) / 1e6:6.1f} MB  {folder.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,50 @@
+"""What a deployed stack is called and where it answers: `.local-outputs.json` and `.aws-outputs.json`, same keys."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from scripts.console import fail
+
+ROOT = Path(__file__).resolve().parent.parent
+CloudName = Literal["local", "aws"]
+_DEPLOY_WITH = {"local": "make up", "aws": "make infra-deploy"}
+
+
+def path(cloud: CloudName) -> Path:
+    return ROOT / f".{cloud}-outputs.json"
+
+
+def write(cloud: CloudName, outputs: dict[str, str]) -> None:
+    """Replace the file in one step: nobody ever reads half of it."""
+    temporary = path(cloud).with_suffix(".tmp")
+    temporary.write_text(json.dumps(outputs, indent=2, sort_keys=True) + "\n")
+    temporary.replace(path(cloud))
+
+
+def find(cloud: CloudName) -> dict[str, str] | None:
+    try:
+        loaded: dict[str, str] = json.loads(path(cloud).read_text())
+    except (OSError, ValueError):
+        return None
+    return loaded
+
+
+def read(cloud: CloudName) -> dict[str, str]:
+    """The outputs, or an end with what to do about their absence."""
+    return find(cloud) or fail(f"There are no outputs of the {cloud} cloud yet. Run `{_DEPLOY_WITH[cloud]}` first.")
+
+
+def client(service: str, outputs: dict[str, str]) -> Any:
+    """A boto3 client for the cloud that these outputs describe."""
+    import boto3
+
+    if "AwsEndpointUrl" not in outputs:
+        return boto3.client(service, region_name=outputs["Region"])
+    return boto3.client(
+        service,
+        region_name=outputs["Region"],
+        endpoint_url=outputs["AwsEndpointUrl"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  # the emulator takes any
+    )
