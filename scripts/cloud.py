@@ -243,7 +243,7 @@ def _show_ways_in(found: dict[str, str], login: users.Login, seconds: float) -> 
     say("Or ask from here:\n")
     console.print(
         f"""curl -s {found["ApiUrl"]}/search -H "Authorization: Bearer $(make -s token)" \\
-     -H 'Content-Type: application/json' -d '{{"query": "something yellow for the rain"}}'""",
+     -H 'Content-Type: application/json' -d '{{"query": "when does my train leave"}}'""",
         soft_wrap=True,
         markup=False,
     )

@@ -18,6 +18,7 @@ from scripts.outputs import CloudName
 ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "infrastructure" / "node_modules" / ".bin" / "cdk"
 _QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
+_ASSETS_BUCKET = "collections-assets"
 # Zip files know no date before this one.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -63,6 +64,7 @@ def deploy_local(endpoint: str, *, database_url: str, database_admin_url: str, r
     context = {
         "cloud": "local",
         "endpoint": endpoint,
+        "assets_bucket": _ASSETS_BUCKET,
         "database_url": database_url,
         "database_admin_url": database_admin_url,
     }
@@ -118,7 +120,5 @@ def _zip(folder: Path, archive: Path) -> Path:
 
 def _ensure_assets_bucket(endpoint: str) -> None:
     """The local cloud's stand-in for `cdk bootstrap`."""
-    from infrastructure.clouds import LOCAL_ASSETS_BUCKET
-
     client = outputs.client("s3", {"Region": CREDENTIALS["AWS_REGION"], "AwsEndpointUrl": endpoint})
-    client.create_bucket(Bucket=LOCAL_ASSETS_BUCKET)
+    client.create_bucket(Bucket=_ASSETS_BUCKET)

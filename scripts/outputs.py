@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scripts.console import fail
+from scripts.local.paths import OUTPUTS, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 CloudName = Literal["local", "aws"]
 _DEPLOY_WITH = {"local": "make up", "aws": "make infra-deploy"}
 
 
 def path(cloud: CloudName) -> Path:
-    return ROOT / f".{cloud}-outputs.json"
+    return OUTPUTS if cloud == "local" else ROOT / ".aws-outputs.json"
 
 
 def write(cloud: CloudName, outputs: dict[str, str]) -> None:

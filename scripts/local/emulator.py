@@ -104,6 +104,8 @@ def _environment(port: int) -> dict[str, str]:
         "LAMBDA_STRICT": "0",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        # Two workers on two cores: numpy's own threads would only get into each other's way.
+        "OPENBLAS_NUM_THREADS": "1",
         # One address in everything that the SDKs sign and call.
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }  # fmt: skip

@@ -1,9 +1,14 @@
-"""Where the local cloud keeps its state. All of it is under `.local/`; removing that folder forgets everything."""
+"""Where a local cloud keeps its state. All of it is in one folder; removing that forgets everything."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".local"
+_OWN_STATE = ROOT / ".local"
+# Another folder is another cloud, beside the developer's own: the tests have theirs.
+STATE = Path(os.environ.get("COLLECTIONS_STATE", _OWN_STATE)).resolve()
+OUTPUTS = ROOT / ".local-outputs.json" if STATE == _OWN_STATE else STATE / "outputs.json"
+
 POSTGRES = STATE / "postgres"
 # Written once the server has started: a data folder without it was left half-made.
 POSTGRES_MADE = STATE / "postgres.made"

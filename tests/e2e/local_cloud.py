@@ -1,0 +1,75 @@
+"""The tests' own local cloud: its outputs, its commands, its users."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".local-test"
+PORT = 4576
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """A deployed local cloud, by its outputs."""
+
+    outputs: dict[str, str]
+
+    @classmethod
+    def deployed(cls) -> "LocalCloud":
+        return cls(json.loads((STATE / "outputs.json").read_text()))
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=self.outputs["Region"],
+            endpoint_url=self.outputs["AwsEndpointUrl"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def http(self, token: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.outputs["ApiUrl"], headers=headers, timeout=60)
+
+
+def command(*arguments: str) -> str:
+    """Run one of the local cloud's commands on the tests' cloud, and return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cloud", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLLECTIONS_STATE": str(STATE), "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def sign_in(cloud: LocalCloud) -> str:
+    """A fresh confirmed user's access token."""
+    email, password = f"{uuid.uuid4()}@users.example", f"Pass-{uuid.uuid4()}-Word"
+    cognito, pool = cloud.client("cognito-idp"), cloud.outputs["CognitoUserPoolId"]
+    attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+    cognito.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS", UserAttributes=attributes)
+    cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
+    return token_for(cognito, cloud.outputs["CognitoClientId"], email, password)
+
+
+def token_for(cognito: Any, client_id: str, email: str, password: str) -> str:
+    answer = cognito.initiate_auth(
+        ClientId=client_id,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )
+    return answer["AuthenticationResult"]["AccessToken"]
