@@ -51,8 +51,8 @@ def cdk(
     said: list[str] = []
     for line in process.stdout or ():
         said.append(line)
-        if report and (event := re.search(r"(\d+/\d+) .*_COMPLETE\s*\|\s*(\S+)", line)):
-            report(f"{event[1]} {event[2]}")
+        if report and (event := re.search(r"\|\s*(\d+)\s*\|.*_COMPLETE\s*\|\s*(\S+)", line)):
+            report(f"{event[1]} resources, {event[2]}")
     if process.wait():
         fail(f"CDK failed:\n{''.join(said[-40:])}" if report else "CDK failed, see above.")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from scripts import outputs
 
 WEB = Path(__file__).resolve().parent.parent / "web"
-# What a new deployment must be seen of at once; everything else may be kept for a day.
-_NEVER_CACHED = {"index.html", "config.json"}
+# Names under here carry a hash of their content. Everything else keeps its name from one deployment to the next, and
+# must be seen together: a new page with yesterday's script is neither.
+_HASHED = "assets/"
 
 
 def publish(found: dict[str, str]) -> int:
@@ -22,7 +23,7 @@ def publish(found: dict[str, str]) -> int:
             Key=name,
             Body=body,
             ContentType=mimetypes.guess_type(name)[0] or "application/octet-stream",
-            CacheControl="no-cache" if name in _NEVER_CACHED else "public, max-age=86400",
+            CacheControl="public, max-age=31536000, immutable" if name.startswith(_HASHED) else "no-cache",
         )
     return len(files)
 

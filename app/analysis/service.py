@@ -1,5 +1,6 @@
 """The second stage: have an image described, once, and keep the answer."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
@@ -12,6 +13,7 @@ from app.items.s3 import ImageBucket
 from app.platform.database import Connection
 from app.platform.errors import PermanentFailure, Unavailable
 from app.platform.events import EventPublisher
+from app.platform.logs import logger
 from app.platform.settings import StageSettings
 
 # A display rendition is WebP with a long edge of at most 2048 pixels; anything near this is not one of ours.
@@ -47,9 +49,12 @@ def _analyze_one(item: Item, *, images: ImageBucket, analyzer: Callable[[], Anal
     try:
         key = s3.rendition_key(item.user_id, item.item_id, "display")
         image, _ = images.get(key, max_bytes=_RENDITION_MAX_BYTES)
+        started = time.perf_counter()
         answer = analyzer().analyze(image, facts=_facts(item))
     except (PermanentFailure, Unavailable) as exc:
         return exc
+    elapsed = round((time.perf_counter() - started) * 1000)
+    logger.info("analyzed", item_id=str(item.item_id), provider=answer.provider, provider_ms=elapsed)
     write: Callable[[Connection], None] = partial(store.save, item=item, answer=answer)
     return write
 

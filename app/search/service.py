@@ -1,5 +1,6 @@
 """Searching a tenant's items, and the third stage: making them findable."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,6 +114,7 @@ def _embed(pairs: Sequence[tuple[Claim, Document]], embedder: Callable[[], Embed
     if not pairs:
         return {}
     try:
+        started = time.perf_counter()
         provider = embedder()
         vectors = provider.embed_documents([document.text for _, document in pairs])
     except Unavailable as exc:
@@ -121,6 +123,9 @@ def _embed(pairs: Sequence[tuple[Claim, Document]], embedder: Callable[[], Embed
         if len(pairs) == 1:
             return {pairs[0][0].item.item_id: exc}
         return {key: result for pair in pairs for key, result in _embed([pair], embedder).items()}
+    elapsed = round((time.perf_counter() - started) * 1000)
+    ids = [str(claim.item.item_id) for claim, _ in pairs]
+    logger.info("embedded", item_ids=ids, provider=provider.provider, provider_ms=elapsed)
     return {
         claim.item.item_id: _writes(claim, document, vector, provider.model)
         for (claim, document), vector in zip(pairs, vectors, strict=True)

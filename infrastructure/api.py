@@ -1,0 +1,150 @@
+"""The HTTP API: a gateway that checks tokens, and the one Lambda behind it."""
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded
+from infrastructure.auth import Auth
+from infrastructure.clouds import Cloud
+from infrastructure.conversations import Conversations
+from infrastructure.database import APP_ROLE, Database
+from infrastructure.nag import accept
+from infrastructure.pipeline import allow_publishing, allow_reading_parameters
+from infrastructure.python_function import PythonFunction
+from infrastructure.storage import EVERY_KIND, Storage
+
+PUBLIC_PATHS = ("/health", "/health/ready", "/version")
+# The gateway itself gives up after 30 s.
+TIMEOUT_S = 29
+ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "route": "$context.routeKey",
+    "path": "$context.path",
+    "status": "$context.status",
+    "latency_ms": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+    "user_id": "$context.authorizer.claims.sub",
+    "refused": "$context.authorizer.error",
+    "failure": "$context.integrationErrorMessage",
+}
+
+
+# Bearer tokens are sent by code, never by the browser itself, so any page may try. The exact origin would close a
+# circle: gateway → web origin → distribution → gateway.
+CORS: Mapping[str, object] = {
+    "AllowOrigins": ["*"],
+    "AllowMethods": ["*"],
+    "AllowHeaders": ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"],
+    "ExposeHeaders": ["etag", "retry-after", "location", "x-request-id"],
+    "MaxAge": 3600,
+}
+
+
+class HttpGateway(Construct):
+    """The address alone: the web origin is made from it, and what it serves is made after the web origin."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
+        super().__init__(scope, construct_id)
+        self.api = apigatewayv2.HttpApi(
+            self, "Api", api_name=f"collections-{cloud.environment}", create_default_stage=False
+        )
+        resource = self.api.node.default_child
+        assert isinstance(resource, apigatewayv2.CfnApi)
+        cloud.hosts.answer_preflights(resource, CORS)
+        self._open_stage(cloud)
+        self.url = cloud.hosts.api_url(self.api.api_id)
+
+    def _open_stage(self, cloud: Cloud) -> None:
+        access_log = logs.LogGroup(
+            self, "AccessLog", retention=cloud.log_retention, removal_policy=cloud.removal_policy
+        )
+        apigatewayv2.CfnStage(
+            self,
+            "Stage",
+            api_id=self.api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            default_route_settings=apigatewayv2.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=50, throttling_burst_limit=100
+            ),
+            access_log_settings=apigatewayv2.CfnStage.AccessLogSettingsProperty(
+                # Not the attribute Arn: that one ends in `:*`, which names streams.
+                destination_arn=Stack.of(self).format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=access_log.log_group_name,
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                format=json.dumps(ACCESS_LOG),
+            ),
+        )
+
+
+class Api(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cloud: Cloud,
+        gateway: HttpGateway,
+        auth: Auth,
+        database: Database,
+        storage: Storage,
+        conversations: Conversations,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            cloud=cloud,
+            bundle="api",
+            timeout_s=TIMEOUT_S,
+            memory_mb=1024,
+            environment={
+                **auth.settings,
+                "ANALYSIS_PROVIDER": cloud.analysis_provider,
+                "EMBEDDING_PROVIDER": cloud.embedding_provider,
+                "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
+                "SESSIONS_TABLE": conversations.sessions.table_name,
+            },
+        )
+        database.connect(self.function, role=APP_ROLE)
+        storage.allow(self.function, read=EVERY_KIND, write=["images"], delete=EVERY_KIND)
+        conversations.checkpoints.grant(self.function, "dynamodb:DescribeTable")
+        # New renditions, a new analysis and a rebuilt index enter the pipeline at different stages.
+        allow_publishing(self.function, ImageUploaded, ImageProcessed, AnalysisComplete)
+        allow_reading_parameters(self.function, environment=cloud.environment)
+        self._route(gateway.api, auth)
+
+    def _route(self, api: apigatewayv2.HttpApi, auth: Auth) -> None:
+        integration = integrations.HttpLambdaIntegration(
+            "Function",
+            self.function,
+            payload_format_version=apigatewayv2.PayloadFormatVersion.VERSION_2_0,
+            scope_permission_to_route=False,
+        )
+        api.add_routes(
+            path="/{proxy+}",
+            methods=[apigatewayv2.HttpMethod.ANY],
+            integration=integration,
+            authorizer=authorizers.HttpJwtAuthorizer(
+                "Cognito", auth.issuer, jwt_audience=[auth.client.user_pool_client_id]
+            ),
+        )
+        public = [
+            *((path, apigatewayv2.HttpMethod.GET) for path in PUBLIC_PATHS),
+            # A preflight carries no token.
+            ("/{proxy+}", apigatewayv2.HttpMethod.OPTIONS),
+        ]
+        for path, method in public:
+            for route in api.add_routes(path=path, methods=[method], integration=integration):
+                accept(route, "Answers without anyone's data; a preflight carries no token.", "AwsSolutions-APIG4")

@@ -1,0 +1,328 @@
+"""Everything that differs between AWS and the local cloud. No other module asks which cloud it is on."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from aws_cdk import (
+    Aws,
+    CliCredentialsStackSynthesizer,
+    DefaultStackSynthesizer,
+    Fn,
+    IStackSynthesizer,
+    RemovalPolicy,
+)
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Node
+
+from infrastructure.nag import accept
+
+CloudName = Literal["aws", "local"]
+ROOT = Path(__file__).resolve().parents[1]
+LOCAL_ENDPOINT = "http://127.0.0.1:4566"
+# Where `cdk deploy` puts the bundles of the local cloud: one bucket, made by a single call, spares the bootstrap stack.
+LOCAL_ASSETS_BUCKET = "collections-assets"
+
+
+@dataclass(frozen=True)
+class StageScale:
+    """How wide a stage may run: two is the least Lambda accepts as `MaximumConcurrency`."""
+
+    max_concurrency: int
+    batch_size: int = 1
+    batching_window_s: int = 0
+
+
+@dataclass(frozen=True)
+class GivenDatabase:
+    """A PostgreSQL that is already there. Its URLs carry no password: the local socket trusts its owner."""
+
+    url: str
+    admin_url: str
+
+
+class Hosts(Protocol):
+    """The forms that addresses take. Arguments and answers may be CDK tokens."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where the AWS SDKs must be pointed, or None where their own default is right."""
+        ...
+
+    def api_url(self, api_id: str) -> str: ...
+
+    def api_origin(self, api_id: str) -> cloudfront.IOrigin: ...
+
+    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None: ...
+
+    def websocket_url(self, api_id: str, stage: str) -> str: ...
+
+    def websocket_callback_url(self, api_id: str, stage: str) -> str: ...
+
+    def web_url(self, distribution: cloudfront.IDistribution) -> str: ...
+
+    def jwks_url(self, user_pool_id: str) -> str: ...
+
+    def sign_in_prefix(self, environment: str) -> str:
+        """The hosted login's domain prefix: unique in its region."""
+        ...
+
+    def sign_in_url(self, prefix: str) -> str: ...
+
+    def cognito_url(self) -> str:
+        """Where a browser calls Cognito's own API."""
+        ...
+
+    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
+        """The origins that presigned URLs of this bucket can have."""
+        ...
+
+
+class AwsHosts:
+    endpoint = None
+
+    def api_url(self, api_id: str) -> str:
+        return f"https://{self._api_domain(api_id)}"
+
+    def api_origin(self, api_id: str) -> cloudfront.IOrigin:
+        return origins.HttpOrigin(self._api_domain(api_id))
+
+    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None:
+        api.add_property_override("CorsConfiguration", cors)
+
+    def websocket_url(self, api_id: str, stage: str) -> str:
+        return f"wss://{self._api_domain(api_id)}/{stage}"
+
+    def websocket_callback_url(self, api_id: str, stage: str) -> str:
+        return f"https://{self._api_domain(api_id)}/{stage}"
+
+    def web_url(self, distribution: cloudfront.IDistribution) -> str:
+        return f"https://{distribution.distribution_domain_name}"
+
+    def jwks_url(self, user_pool_id: str) -> str:
+        return f"{issuer(user_pool_id)}/.well-known/jwks.json"
+
+    def sign_in_prefix(self, environment: str) -> str:
+        return Fn.join("-", ["collections", environment, Aws.ACCOUNT_ID])
+
+    def sign_in_url(self, prefix: str) -> str:
+        return f"https://{prefix}.auth.{Aws.REGION}.amazoncognito.com"
+
+    def cognito_url(self) -> str:
+        return f"https://cognito-idp.{Aws.REGION}.amazonaws.com"
+
+    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
+        return [f"https://{bucket.bucket_regional_domain_name}", f"https://{bucket.bucket_domain_name}"]
+
+    @staticmethod
+    def _api_domain(api_id: str) -> str:
+        return f"{api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class LocalHosts:
+    """One port serves everything. Path forms, because `*.localhost` resolves in browsers but not in Python."""
+
+    endpoint: str = LOCAL_ENDPOINT
+
+    def api_url(self, api_id: str) -> str:
+        # The $default stage has no segment of its own, as on AWS.
+        return f"{self.endpoint}{self._api_path(api_id)}"
+
+    def api_origin(self, api_id: str) -> cloudfront.IOrigin:
+        return origins.HttpOrigin(
+            self._host,
+            origin_path=self._api_path(api_id),
+            protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
+            http_port=self._port,
+        )
+
+    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None:
+        spelled = {f"{key[0].lower()}{key[1:]}": value for key, value in cors.items()}
+        api.add_property_override("CorsConfiguration", spelled)
+        accept(
+            api,
+            "The emulator hands the property on as it stands, and its gateway reads the service's own spelling.",
+            "CloudFormation-Validate::F3002",
+        )
+
+    def websocket_url(self, api_id: str, stage: str) -> str:
+        return f"ws://{self._host}:{self._port}{self._api_path(api_id)}/{stage}"
+
+    def websocket_callback_url(self, api_id: str, stage: str) -> str:
+        return f"{self.endpoint}{self._api_path(api_id)}/{stage}"
+
+    def web_url(self, distribution: cloudfront.IDistribution) -> str:
+        label = Fn.select(0, Fn.split(".", distribution.distribution_domain_name))
+        return f"http://{label}.cloudfront.localhost:{self._port}"
+
+    def jwks_url(self, user_pool_id: str) -> str:
+        return f"{self.endpoint}/{user_pool_id}/.well-known/jwks.json"
+
+    def sign_in_prefix(self, environment: str) -> str:
+        return f"collections-{environment}"
+
+    def sign_in_url(self, prefix: str) -> str:
+        # The emulator serves every pool's login at its root and tells pools apart by the client id.
+        return self.endpoint
+
+    def cognito_url(self) -> str:
+        return self.endpoint
+
+    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
+        return [self.endpoint]
+
+    @staticmethod
+    def _api_path(api_id: str) -> str:
+        return f"/_aws/execute-api/{api_id}"
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.endpoint).hostname or "127.0.0.1"
+
+    @property
+    def _port(self) -> int:
+        return urlsplit(self.endpoint).port or 80
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where the stack goes, and what is different there."""
+
+    name: CloudName
+    environment: str
+    hosts: Hosts
+    # None: the stack brings its own RDS instance.
+    database: GivenDatabase | None
+    analysis_provider: str
+    embedding_provider: str
+    bundles: Path
+    runtime: lambda_.Runtime
+    architecture: lambda_.Architecture
+    stages: Mapping[str, StageScale]
+    removal_policy: RemovalPolicy
+    deletion_protection: bool
+    log_retention: logs.RetentionDays
+    monthly_budget_usd: int | None
+    alarm_email: str | None
+    synthesizer: IStackSynthesizer
+    # Refuse plain HTTP. The emulator speaks nothing else, and obeys a bucket policy that refuses it.
+    tls_only: bool
+
+
+def issuer(user_pool_id: str) -> str:
+    """The `iss` of the pool's tokens: the same form on both clouds."""
+    return f"https://cognito-idp.{Aws.REGION}.amazonaws.com/{user_pool_id}"
+
+
+def aws(node: Node, *, environment: str) -> Cloud:
+    return Cloud(
+        name="aws",
+        environment=environment,
+        hosts=AwsHosts(),
+        database=None,
+        analysis_provider=_context(node, "analysis_provider", "claude"),
+        embedding_provider=_context(node, "embedding_provider", "voyage"),
+        bundles=_bundles(node, "aws"),
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        architecture=lambda_.Architecture.ARM_64,
+        stages=MappingProxyType(
+            {
+                "image_processor": StageScale(max_concurrency=5),
+                "analyzer": StageScale(max_concurrency=5),
+                # One call to the embedding provider for many items.
+                "embedder": StageScale(max_concurrency=2, batch_size=10, batching_window_s=1),
+            }
+        ),
+        removal_policy=RemovalPolicy.RETAIN,
+        deletion_protection=True,
+        log_retention=logs.RetentionDays.ONE_MONTH,
+        monthly_budget_usd=50,
+        alarm_email=node.try_get_context("alarm_email"),
+        synthesizer=DefaultStackSynthesizer(),
+        tls_only=True,
+    )
+
+
+def local(node: Node, *, environment: str) -> Cloud:
+    return Cloud(
+        name="local",
+        environment=environment,
+        hosts=LocalHosts(_context(node, "endpoint", LOCAL_ENDPOINT).rstrip("/")),
+        database=_given_database(node),
+        analysis_provider=_context(node, "analysis_provider", "local"),
+        embedding_provider=_context(node, "embedding_provider", "local"),
+        bundles=_bundles(node, "local"),
+        runtime=_host_runtime(),
+        architecture=_host_architecture(),
+        stages=MappingProxyType(
+            {
+                "image_processor": StageScale(max_concurrency=2),
+                "analyzer": StageScale(max_concurrency=2),
+                "embedder": StageScale(max_concurrency=2, batch_size=10),
+            }
+        ),
+        removal_policy=RemovalPolicy.DESTROY,
+        deletion_protection=False,
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        monthly_budget_usd=None,
+        alarm_email=None,
+        synthesizer=CliCredentialsStackSynthesizer(
+            file_assets_bucket_name=_context(node, "assets_bucket", LOCAL_ASSETS_BUCKET)
+        ),
+        tls_only=False,
+    )
+
+
+def chosen_cloud(node: Node) -> Cloud:
+    """The cloud that the context asks for.
+
+    Raises:
+        ValueError: an unknown cloud, or a local one without its database.
+    """
+    name = _context(node, "cloud", "aws")
+    environment = _context(node, "env", "dev")
+    match name:
+        case "aws":
+            return aws(node, environment=environment)
+        case "local":
+            return local(node, environment=environment)
+        case _:
+            raise ValueError(f"-c cloud={name}: expected aws or local")
+
+
+def _context(node: Node, key: str, default: str) -> str:
+    return str(node.try_get_context(key) or default)
+
+
+def _bundles(node: Node, name: CloudName) -> Path:
+    return Path(_context(node, "bundles", str(ROOT / "build" / name)))
+
+
+def _given_database(node: Node) -> GivenDatabase:
+    url, admin_url = _context(node, "database_url", ""), _context(node, "database_admin_url", "")
+    if not url or not admin_url:
+        raise ValueError("the local cloud needs -c database_url=… and -c database_admin_url=…")
+    if urlsplit(url).password or urlsplit(admin_url).password:
+        raise ValueError("database URLs become environment variables: give URLs without a password")
+    return GivenDatabase(url=url, admin_url=admin_url)
+
+
+def _host_runtime() -> lambda_.Runtime:
+    """Lambdas of the local cloud run on the Python that runs this."""
+    return lambda_.Runtime(f"python3.{sys.version_info.minor}", lambda_.RuntimeFamily.PYTHON)
+
+
+def _host_architecture() -> lambda_.Architecture:
+    arm = platform.machine().lower() in {"arm64", "aarch64"}
+    return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64

@@ -1,0 +1,43 @@
+"""What was said, and who is listening: DynamoDB tables whose items all expire."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infrastructure.clouds import Cloud
+from infrastructure.nag import accept
+
+SESSIONS_BY_ACTIVITY = "user_id-last_activity-index"
+CONNECTIONS_BY_USER = "user_id-index"
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+class Conversations(Construct):
+    def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
+        super().__init__(scope, construct_id)
+        # The key names that LangGraph's DynamoDBSaver is written for.
+        self.checkpoints = self._expiring_table("Checkpoints", cloud, partition="PK", sort="SK")
+        self.sessions = self._expiring_table("Sessions", cloud, partition="user_id", sort="session_id")
+        self.sessions.add_global_secondary_index(
+            index_name=SESSIONS_BY_ACTIVITY, partition_key=_text("user_id"), sort_key=_text("last_activity")
+        )
+        self.connections = self._expiring_table("Connections", cloud, partition="connection_id")
+        self.connections.add_global_secondary_index(index_name=CONNECTIONS_BY_USER, partition_key=_text("user_id"))
+
+    def _expiring_table(
+        self, construct_id: str, cloud: Cloud, *, partition: str, sort: str | None = None
+    ) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            construct_id,
+            partition_key=_text(partition),
+            sort_key=_text(sort) if sort else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="ttl",
+            deletion_protection=cloud.deletion_protection,
+            removal_policy=cloud.removal_policy,
+        )
+        accept(table, "Everything in it expires within hours: older states are not wanted back.", "AwsSolutions-DDB3")
+        return table

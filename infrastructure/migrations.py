@@ -1,0 +1,48 @@
+"""The schema is migrated by the deployment, before any code that needs it serves."""
+
+from hashlib import sha256
+
+from aws_cdk import CustomResource, Duration
+from constructs import Construct, IDependable
+
+from infrastructure.clouds import ROOT, Cloud
+from infrastructure.database import Database
+from infrastructure.python_function import PythonFunction
+
+SQL = ROOT / "app" / "platform" / "migrations"
+TIMEOUT_S = 300
+
+
+class Migrations(Construct):
+    """The function answers CloudFormation itself: the CDK's provider framework would add three Lambdas in Node."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud, database: Database) -> None:
+        super().__init__(scope, construct_id)
+        self.function = PythonFunction(
+            self, "Migrate", cloud=cloud, bundle="migrate", timeout_s=TIMEOUT_S, memory_mb=512
+        )
+        database.connect_admin(self.function)
+        self._run = CustomResource(
+            self,
+            "Run",
+            resource_type="Custom::Migrations",
+            service_token=self.function.function_arn,
+            service_timeout=Duration.seconds(TIMEOUT_S + 30),
+            # What makes the deployment call again: other SQL.
+            properties={"fingerprint": fingerprint()},
+        )
+        # Its permissions first: the call comes the moment the function exists.
+        self._run.node.add_dependency(self.function)
+
+    def run_before(self, *functions: Construct) -> None:
+        done: IDependable = self._run
+        for function in functions:
+            function.node.add_dependency(done)
+
+
+def fingerprint() -> str:
+    """sha256 over the names and texts of all migrations, in order."""
+    digest = sha256()
+    for path in sorted(SQL.glob("*.sql")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,146 @@
+"""From an object in the bucket to an item that can be found: three stages chained by events, and what tidies up."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from app.platform.events import (
+    ORIGINALS_WILDCARD,
+    S3_OBJECT_CREATED,
+    S3_SOURCE,
+    AnalysisComplete,
+    ImageProcessed,
+    ImageUploaded,
+    ItemEvent,
+    ItemFailed,
+    ItemReady,
+)
+from infrastructure.clouds import Cloud
+from infrastructure.database import APP_ROLE, CLEANUP_ROLE, Database
+from infrastructure.nag import accept_wildcards
+from infrastructure.pipeline_stage import PipelineStage
+from infrastructure.python_function import PythonFunction
+from infrastructure.storage import EVERY_KIND, Kind, Storage
+
+# One vCPU: decoding 50 megapixels is the one thing here that is bound by the processor.
+IMAGE_PROCESSOR_MB = 1769
+
+
+class Pipeline(Construct):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, cloud: Cloud, database: Database, storage: Storage
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._cloud, self._database, self._storage = cloud, database, storage
+        self.image_processor = self._image_processor()
+        self.analyzer = self._analyzer()
+        self.embedder = self._embedder()
+        self.stages = [self.image_processor, self.analyzer, self.embedder]
+        self.cleanup = self._cleanup()
+
+    def _image_processor(self) -> PipelineStage:
+        stage = PipelineStage(
+            self,
+            "ImageProcessor",
+            cloud=self._cloud,
+            name="image_processor",
+            memory_mb=IMAGE_PROCESSOR_MB,
+            rules={"ObjectCreated": self._new_originals(), **rule_for(ImageUploaded)},
+        )
+        renditions: list[Kind] = ["display", "thumbnails"]
+        # Deletes too: an item that was deleted while its renditions were made leaves none behind.
+        self._storage.allow(stage.function, read=["images"], write=renditions, delete=renditions)
+        self._database.connect(stage.function, role=APP_ROLE)
+        allow_publishing(stage.function, ImageProcessed, ItemFailed)
+        return stage
+
+    def _new_originals(self) -> events.EventPattern:
+        return events.EventPattern(
+            source=[S3_SOURCE],
+            detail_type=[S3_OBJECT_CREATED],
+            detail={
+                "bucket": {"name": [self._storage.images.bucket_name]},
+                "object": {"key": [{"wildcard": ORIGINALS_WILDCARD}]},
+            },
+        )
+
+    def _analyzer(self) -> PipelineStage:
+        stage = PipelineStage(
+            self,
+            "Analyzer",
+            cloud=self._cloud,
+            name="analyzer",
+            memory_mb=1024,
+            rules=rule_for(ImageProcessed),
+        )
+        stage.function.add_environment("ANALYSIS_PROVIDER", self._cloud.analysis_provider)
+        self._storage.allow(stage.function, read=["display"])
+        self._database.connect(stage.function, role=APP_ROLE)
+        allow_publishing(stage.function, AnalysisComplete, ItemFailed)
+        allow_reading_parameters(stage.function, environment=self._cloud.environment)
+        return stage
+
+    def _embedder(self) -> PipelineStage:
+        stage = PipelineStage(
+            self,
+            "Embedder",
+            cloud=self._cloud,
+            name="embedder",
+            memory_mb=512,
+            rules=rule_for(AnalysisComplete),
+        )
+        stage.function.add_environment("EMBEDDING_PROVIDER", self._cloud.embedding_provider)
+        self._database.connect(stage.function, role=APP_ROLE)
+        allow_publishing(stage.function, ItemReady, ItemFailed)
+        allow_reading_parameters(stage.function, environment=self._cloud.environment)
+        return stage
+
+    def _cleanup(self) -> PythonFunction:
+        function = PythonFunction(self, "Cleanup", cloud=self._cloud, bundle="cleanup", timeout_s=300, memory_mb=256)
+        self._database.connect(function, role=CLEANUP_ROLE)
+        self._storage.allow(function, read=["images"], delete=EVERY_KIND)
+        # What makes a waiting item move again, whatever it waits for.
+        allow_publishing(function, ImageUploaded, ImageProcessed, AnalysisComplete, ItemFailed)
+        events.Rule(
+            self,
+            "Hourly",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[targets.LambdaFunction(function, retry_attempts=2)],
+        )
+        return function
+
+
+def rule_for(event: type[ItemEvent]) -> dict[str, events.EventPattern]:
+    return {event.detail_type: pattern_of(event)}
+
+
+def pattern_of(*classes: type[ItemEvent]) -> events.EventPattern:
+    """The rule that consumes exactly what these classes publish."""
+    return events.EventPattern(
+        source=sorted({event.source for event in classes}),
+        detail_type=sorted({event.detail_type for event in classes}),
+    )
+
+
+def allow_publishing(function: lambda_.Function, *classes: type[ItemEvent]) -> None:
+    """Let a function speak on the default bus, as these sources only."""
+    bus = Stack.of(function).format_arn(service="events", resource="event-bus", resource_name="default")
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=["events:PutEvents"],
+            resources=[bus],
+            conditions={"ForAllValues:StringEquals": {"events:source": sorted({event.source for event in classes})}},
+        )
+    )
+
+
+def allow_reading_parameters(function: lambda_.Function, *, environment: str) -> None:
+    """Let a function read the provider keys, once per cold start and by path."""
+    stack = Stack.of(function)
+    path = stack.format_arn(service="ssm", resource="parameter", resource_name=f"collections/{environment}")
+    resources = [path, f"{path}/*"]
+    function.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParametersByPath"], resources=resources))
+    accept_wildcards(function, "Read by path: all of this environment's parameters, and no other's.", resources[1:])

@@ -1,0 +1,119 @@
+"""Pushes to open browsers: a WebSocket API, and the Lambda that greets, forgets and tells connections."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from app.platform.events import ItemFailed, ItemReady
+from infrastructure.auth import Auth
+from infrastructure.clouds import Cloud
+from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
+from infrastructure.database import APP_ROLE, Database
+from infrastructure.nag import accept, accept_wildcards
+from infrastructure.pipeline import pattern_of
+from infrastructure.pipeline_stage import dead_letter_queue, dead_letters_alarm
+from infrastructure.python_function import PythonFunction
+
+STAGE = "live"
+ROUTES = ("$connect", "$disconnect", "$default")
+
+
+class WebSocketGateway(Construct):
+    """The address alone: the web origin's content security policy names it before anything is served there."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
+        super().__init__(scope, construct_id)
+        self.api = apigatewayv2.WebSocketApi(self, "Api", api_name=f"collections-{cloud.environment}-live")
+        stage = apigatewayv2.WebSocketStage(
+            self,
+            "Stage",
+            web_socket_api=self.api,
+            stage_name=STAGE,
+            auto_deploy=True,
+            throttle=apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100),
+        )
+        self.url = cloud.hosts.websocket_url(self.api.api_id, STAGE)
+        self.callback_url = cloud.hosts.websocket_callback_url(self.api.api_id, STAGE)
+        accept(
+            stage,
+            "Access logs of WebSocket APIs need an account-wide role; the Lambda logs every connection itself.",
+            "AwsSolutions-APIG1",
+        )
+
+
+class Realtime(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cloud: Cloud,
+        gateway: WebSocketGateway,
+        auth: Auth,
+        database: Database,
+        conversations: Conversations,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            cloud=cloud,
+            bundle="realtime",
+            timeout_s=29,
+            memory_mb=256,
+            environment={
+                **auth.settings,
+                "CONNECTIONS_TABLE": conversations.connections.table_name,
+                "WEBSOCKET_CALLBACK_URL": gateway.callback_url,
+            },
+        )
+        database.connect(self.function, role=APP_ROLE)
+        self._allow_connections(conversations)
+        self._allow_pushing(gateway)
+        self._route(gateway)
+        self.dlq = dead_letter_queue(self, "Dlq")
+        accept(self.dlq, "It holds a rule's dead letters; cdk-nag looks for a queue's.", "AwsSolutions-SQS3")
+        self.alarms = [dead_letters_alarm(self, "DeadLetters", queue=self.dlq)]
+        self._listen()
+
+    def _allow_connections(self, conversations: Conversations) -> None:
+        table = conversations.connections.table_arn
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+                resources=[table],
+            )
+        )
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[f"{table}/index/{CONNECTIONS_BY_USER}"])
+        )
+
+    def _allow_pushing(self, gateway: WebSocketGateway) -> None:
+        connections = Stack.of(self).format_arn(
+            service="execute-api", resource=gateway.api.api_id, resource_name=f"{STAGE}/*/@connections/*"
+        )
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])
+        )
+        accept_wildcards(self.function, "Connections come and go; all of this API's are its own.", [connections])
+
+    def _route(self, gateway: WebSocketGateway) -> None:
+        integration = integrations.WebSocketLambdaIntegration("Function", self.function)
+        for route_key in ROUTES:
+            route = gateway.api.add_route(route_key, integration=integration)
+            accept(
+                route,
+                "A browser cannot send headers here: the Lambda verifies the token in the query of $connect.",
+                "AwsSolutions-APIG4",
+            )
+
+    def _listen(self) -> None:
+        """Best effort: a push that is five minutes late tells nobody anything new."""
+        target = targets.LambdaFunction(
+            self.function, dead_letter_queue=self.dlq, retry_attempts=2, max_event_age=Duration.minutes(5)
+        )
+        events.Rule(self, "Rule", event_pattern=pattern_of(ItemReady, ItemFailed), targets=[target])

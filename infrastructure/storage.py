@@ -1,0 +1,79 @@
+"""The images, and the built front end."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infrastructure.clouds import Cloud
+from infrastructure.nag import accept, accept_wildcards
+
+# {user_id}/{kind}/…: originals start the pipeline, the other two come out of it.
+Kind = Literal["images", "display", "thumbnails"]
+EVERY_KIND: tuple[Kind, ...] = ("images", "display", "thumbnails")
+KEYS_START_WITH_THE_USER = (
+    "Keys begin with the user's id: the application narrows to one user, the policy to kinds of objects."
+)
+
+
+class Storage(Construct):
+    def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
+        super().__init__(scope, construct_id)
+        self.images = self._private_bucket("Images", cloud)
+        self.images.add_cors_rule(
+            allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.POST, s3.HttpMethods.PUT],
+            # A presigned URL is the permission, and there are no cookies to abuse. The exact origin would close a
+            # circle: bucket → web origin → its content security policy → bucket.
+            allowed_origins=["*"],
+            allowed_headers=["*"],
+            exposed_headers=["ETag"],
+            max_age=3600,
+        )
+        self.images.add_lifecycle_rule(abort_incomplete_multipart_upload_after=Duration.days(1))
+        _announce_objects(self.images)
+        self.web = self._private_bucket("Web", cloud)
+
+    def allow(
+        self,
+        function: lambda_.Function,
+        *,
+        read: Sequence[Kind] = (),
+        write: Sequence[Kind] = (),
+        delete: Sequence[Kind] = (),
+    ) -> None:
+        """Let a function work on kinds of objects, and see which there are (else S3 says 403 for a missing key)."""
+        function.add_environment("BUCKET_NAME", self.images.bucket_name)
+        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.images.bucket_arn]))
+        for action, kinds in {"s3:GetObject": read, "s3:PutObject": write, "s3:DeleteObject": delete}.items():
+            resources = [self.images.arn_for_objects(f"*/{kind}/*") for kind in kinds]
+            if resources:
+                function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
+                accept_wildcards(function, KEYS_START_WITH_THE_USER, resources)
+
+    def _private_bucket(self, construct_id: str, cloud: Cloud) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=cloud.tls_only,
+            removal_policy=cloud.removal_policy,
+        )
+        accept(
+            bucket, "Who read what is CloudTrail's to record; a log bucket would double the objects.", "AwsSolutions-S1"
+        )
+        return bucket
+
+
+def _announce_objects(bucket: s3.Bucket) -> None:
+    """Publish every object to EventBridge; `event_bridge_enabled=True` would add a Lambda to flip this very switch."""
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+from synthesized import LOCAL_DATABASE, Synthesized, make_bundles, synthesize
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundles(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def aws(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(tmp_path_factory.mktemp("aws"), cloud="aws", env="test", bundles=str(bundles))
+
+
+@pytest.fixture(scope="session")
+def local(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(
+        tmp_path_factory.mktemp("local"),
+        cloud="local",
+        env="test",
+        bundles=str(bundles),
+        database_url=LOCAL_DATABASE,
+        database_admin_url=LOCAL_DATABASE,
+    )
+
+
+@pytest.fixture(params=["aws", "local"])
+def either(request: pytest.FixtureRequest) -> Synthesized:
+    found: Synthesized = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,186 @@
+"""Runtimes, environments and rights of the Lambdas."""
+
+import os
+import platform
+import re
+import sys
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+from synthesized import BUNDLES, Synthesized
+
+from app.platform import settings as s
+
+SETTINGS: dict[str, list[type[BaseSettings]]] = {
+    "api": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.StorageSettings,
+        s.AuthSettings,
+        s.AnalysisSettings,
+        s.EmbeddingSettings,
+        s.SearchSettings,
+        s.ConversationSettings,
+    ],
+    "image_processor": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.ImageSettings, s.StageSettings],
+    "analyzer": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.StageSettings, s.AnalysisSettings],
+    "embedder": [s.ServiceSettings, s.DatabaseSettings, s.StageSettings, s.EmbeddingSettings],
+    "cleanup": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.CleanupSettings],
+    "migrate": [s.ServiceSettings, s.MigrationSettings],
+    "realtime": [s.ServiceSettings, s.DatabaseSettings, s.AuthSettings, s.RealtimeSettings],
+}
+
+# Wildcards that IAM offers no narrower form of, or that stand for a user's id or a connection's.
+WILDCARDS = {
+    r"\*": {"xray:PutTelemetryRecords", "xray:PutTraceSegments"},
+    r"<\w+\.Arn>/\*/(images|display|thumbnails)/\*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+    r"arn:aws:ssm:[\w-]+:\d+:parameter/collections/test/\*": {"ssm:GetParametersByPath"},
+    r"arn:aws:execute-api:[\w-]+:\d+:<\w+>/live/\*/@connections/\*": {"execute-api:ManageConnections"},
+}
+
+
+KINDS = {"images", "display", "thumbnails"}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_there_is_one_function_per_bundle(either: Synthesized) -> None:
+    assert set(either.functions()) == set(BUNDLES)
+    assert len(either.all_of("AWS::Lambda::Function")) == len(BUNDLES)
+
+
+def test_aws_runs_python_3_13_on_arm(aws: Synthesized) -> None:
+    for function in aws.properties_of("AWS::Lambda::Function"):
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == ["arm64"]
+        assert function["Handler"] == "handler.handler"
+
+
+def test_the_local_cloud_runs_the_python_of_its_host(local: Synthesized) -> None:
+    arm = platform.machine().lower() in {"arm64", "aarch64"}
+
+    for function in local.properties_of("AWS::Lambda::Function"):
+        assert function["Runtime"] == f"python3.{sys.version_info.minor}"
+        assert function["Architectures"] == ["arm64" if arm else "x86_64"]
+
+
+def test_the_image_processor_has_a_whole_vcpu(aws: Synthesized) -> None:
+    _, function = aws.functions()["image_processor"]
+
+    assert function["Properties"]["MemorySize"] == 1769
+
+
+def test_logs_are_kept_for_a_while_and_not_for_ever(either: Synthesized) -> None:
+    groups = either.all_of("AWS::Logs::LogGroup")
+
+    written = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in either.properties_of("AWS::Lambda::Function")}
+
+    assert written <= set(groups)
+    assert len(written) == len(BUNDLES)
+    assert all(group["Properties"]["RetentionInDays"] <= 31 for group in groups.values())
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_function_is_told_everything_its_settings_ask_for(
+    either: Synthesized, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in either.environment(bundle).items():
+        monkeypatch.setenv(name, value)
+
+    built = [settings() for settings in SETTINGS[bundle]]
+
+    assert len(built) == len(SETTINGS[bundle])
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_function_is_told_nothing_that_nobody_reads(either: Synthesized, bundle: str) -> None:
+    read = {name.upper() for settings in SETTINGS[bundle] for name in settings.model_fields}
+
+    assert set(either.environment(bundle)) - read == {"POWERTOOLS_SERVICE_NAME"}
+
+
+def test_the_migrator_has_one_way_in(aws: Synthesized, local: Synthesized) -> None:
+    assert "DATABASE_ADMIN_SECRET_ARN" in aws.environment("migrate")
+    assert "DATABASE_ADMIN_URL" not in aws.environment("migrate")
+    assert "DATABASE_ADMIN_URL" in local.environment("migrate")
+    assert "DATABASE_ADMIN_SECRET_ARN" not in local.environment("migrate")
+
+
+def test_only_the_migrator_may_read_the_owners_password(aws: Synthesized) -> None:
+    readers = {
+        bundle
+        for bundle in BUNDLES
+        for statement in aws.statements(bundle)
+        if "secretsmanager:GetSecretValue" in listed(statement["Action"])
+    }
+
+    assert readers == {"migrate"}
+
+
+def test_no_environment_carries_a_password_or_a_key(either: Synthesized) -> None:
+    for bundle in BUNDLES:
+        for name, value in either.environment(bundle).items():
+            assert not re.search(r"PASSWORD|SECRET(?!_ARN)|API_KEY|TOKEN", name), name
+            assert not re.search(r"://[^/@]*:[^/@]*@|resolve:secretsmanager", value), name
+
+
+def test_the_schema_is_migrated_before_new_code_serves(either: Synthesized) -> None:
+    (migrated,) = either.all_of("Custom::Migrations")
+
+    for bundle in set(BUNDLES) - {"migrate"}:
+        _, function = either.functions()[bundle]
+        assert migrated in function["DependsOn"]
+
+
+def test_cloudformation_asks_the_migrator_itself(either: Synthesized) -> None:
+    (resource,) = either.properties_of("Custom::Migrations")
+    logical_id, function = either.functions()["migrate"]
+
+    assert resource["ServiceToken"] == {"Fn::GetAtt": [logical_id, "Arn"]}
+    assert int(resource["ServiceTimeout"]) > function["Properties"]["Timeout"]
+    assert re.fullmatch(r"[0-9a-f]{64}", resource["fingerprint"])
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_role_reaches_what_it_names(either: Synthesized, bundle: str) -> None:
+    for statement in either.statements(bundle):
+        actions = set(listed(statement["Action"]))
+        assert not [action for action in actions if "*" in action]
+        for resource in map(either.text, listed(statement["Resource"])):
+            if "*" in resource:
+                allowed = [found for pattern, found in WILDCARDS.items() if re.fullmatch(pattern, resource)]
+                assert any(actions <= found for found in allowed), (resource, actions)
+
+
+def test_no_role_takes_a_ready_made_policy(either: Synthesized) -> None:
+    assert not [role for role in either.properties_of("AWS::IAM::Role") if role.get("ManagedPolicyArns")]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "expected"),
+    [
+        ("api", {"GetObject": KINDS, "PutObject": {"images"}, "DeleteObject": KINDS}),
+        ("image_processor", {"GetObject": {"images"}, "PutObject": {"display", "thumbnails"}}),
+        ("analyzer", {"GetObject": {"display"}}),
+        ("embedder", {}),
+        ("cleanup", {"GetObject": {"images"}, "DeleteObject": KINDS}),
+        ("realtime", {}),
+        ("migrate", {}),
+    ],
+)
+def test_a_function_touches_only_its_kinds_of_objects(
+    either: Synthesized, bundle: str, expected: dict[str, set[str]]
+) -> None:
+    granted: dict[str, set[str]] = {}
+    for statement in either.statements(bundle):
+        for action in listed(statement["Action"]):
+            if action.startswith("s3:") and action.endswith("Object"):
+                kinds = {either.text(resource).split("/")[-2] for resource in listed(statement["Resource"])}
+                granted.setdefault(action.removeprefix("s3:"), set()).update(kinds)
+
+    assert granted == expected
