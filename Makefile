@@ -4,8 +4,8 @@ PY := .venv/bin/python
 PORT ?= 4566
 CLOUD ?= local
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset token build test check lint format lock bench infra-synth infra-deploy \
-        lambda-deploy clean
+.PHONY: help setup up down status logs reset token build test check lint format lock bench cleanup db-migrate \
+        infra-synth infra-deploy lambda-deploy clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,25 @@ lambda-deploy: setup ## Replace one Lambda's code: make lambda-deploy FUNC=api [
 test: setup ## All tests, the deployed local cloud included
 	@$(PY) -m pytest
 
-check: setup ## What CI runs: lint, types, tests
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) -m pytest
+lint: setup ## Style, imports, types
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+check: lint test ## What CI runs
+
+bench: setup ## Measure, and write docs/benchmarks.md [ONLY=imports,pipeline,…]
+	@$(PY) -m tests.benchmarks.run $(ONLY)
+
+infra-synth: setup ## The CloudFormation template for AWS, into cdk.out (needs `make build CLOUD=aws` once)
+	@$(PY) -m scripts.deploy synth
+
+infra-deploy: setup ## Deploy to AWS: shows the changes, asks, deploys, migrates, writes .aws-outputs.json
+	@$(PY) -m scripts.deploy aws
+
+cleanup: setup ## Run the hourly sweep now
+	@$(PY) -m scripts.cloud invoke cleanup --cloud $(CLOUD)
+
+db-migrate: setup ## Apply the missing migrations now
+	@$(PY) -m scripts.cloud invoke migrate --cloud $(CLOUD)
 
 format: setup ## Format and sort
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .

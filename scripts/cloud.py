@@ -123,6 +123,22 @@ def token() -> None:
 
 
 @app.command()
+def invoke(
+    function: Annotated[str, typer.Argument(help="cleanup or migrate")],
+    cloud: Annotated[str, typer.Option(help="local or aws")] = "local",
+) -> None:
+    """Run a Lambda that takes no input, now, and print its answer."""
+    found = outputs.read("aws" if cloud == "aws" else "local")
+    answer = outputs.client("lambda", found).invoke(
+        FunctionName=found[f"{function.title()}FunctionName"], Payload=b"{}"
+    )
+    words = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        fail(f"{function} failed: {words}")
+    say(f"[green]✓[/] {function}: {words}")
+
+
+@app.command()
 def deploy_function(
     function: Annotated[str, typer.Argument(help="api, image_processor, analyzer, …")],
     cloud: Annotated[str, typer.Option(help="local or aws")] = "local",

@@ -9,19 +9,24 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from scripts import bundle, outputs, web
-from scripts.console import fail
+from scripts.console import fail, say
 from scripts.local.emulator import CREDENTIALS
 from scripts.outputs import CloudName
 
 ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "infrastructure" / "node_modules" / ".bin" / "cdk"
-_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
+# jsii warns at length about Node 20, which works and which many machines still have.
+_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20"}
 _ASSETS_BUCKET = "collections-assets"
 # Zip files know no date before this one.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Report = Callable[[str], None]
 
 
@@ -83,15 +88,28 @@ def deploy_local(endpoint: str, *, database_url: str, database_admin_url: str, r
     return found
 
 
-def deploy_aws(context: Mapping[str, str]) -> dict[str, str]:
-    """Show the changes, ask, deploy, publish the web page, and return the outputs."""
+@app.command("synth")
+def synthesize_for_aws() -> None:
+    """Write the template for AWS. Needs no account and no network once the bundles are built."""
+    cdk(["synth", "--quiet"], context={"cloud": "aws"})
+    say("[green]✓[/] cdk.out/CollectionsStack.template.json")
+
+
+@app.command("aws")
+def deploy_aws(
+    environment: Annotated[str, typer.Option("--env", help="Part of the stack's name.")] = "dev",
+    alarm_email: Annotated[str | None, typer.Option(help="Who hears of alarms.")] = None,
+) -> None:
+    """Build, show the changes, ask, deploy with the migrations, publish the web page."""
+    build("aws")
+    context = {"cloud": "aws", "env": environment} | ({"alarm_email": alarm_email} if alarm_email else {})
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "outputs.json"
         cdk(["deploy", "--require-approval", "any-change", "--outputs-file", str(written)], context=context)
         found: dict[str, str] = next(iter(json.loads(written.read_text()).values()))
     web.publish(found)
     outputs.write("aws", found)
-    return found
+    say(f"[green]✓[/] Deployed. API {found['ApiUrl']}, web {found['WebUrl']}")
 
 
 def deploy_function(name: str, cloud: CloudName) -> str:
@@ -122,3 +140,7 @@ def _ensure_assets_bucket(endpoint: str) -> None:
     """The local cloud's stand-in for `cdk bootstrap`."""
     client = outputs.client("s3", {"Region": CREDENTIALS["AWS_REGION"], "AwsEndpointUrl": endpoint})
     client.create_bucket(Bucket=_ASSETS_BUCKET)
+
+
+if __name__ == "__main__":
+    app()

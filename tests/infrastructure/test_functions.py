@@ -161,11 +161,14 @@ def test_no_role_takes_a_ready_made_policy(either: Synthesized) -> None:
     assert not [role for role in either.properties_of("AWS::IAM::Role") if role.get("ManagedPolicyArns")]
 
 
+RENDITIONS = {"display", "thumbnails"}
+
+
 @pytest.mark.parametrize(
     ("bundle", "expected"),
     [
         ("api", {"GetObject": KINDS, "PutObject": {"images"}, "DeleteObject": KINDS}),
-        ("image_processor", {"GetObject": {"images"}, "PutObject": {"display", "thumbnails"}}),
+        ("image_processor", {"GetObject": {"images"}, "PutObject": RENDITIONS, "DeleteObject": RENDITIONS}),
         ("analyzer", {"GetObject": {"display"}}),
         ("embedder", {}),
         ("cleanup", {"GetObject": {"images"}, "DeleteObject": KINDS}),
