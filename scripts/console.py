@@ -9,7 +9,7 @@ console = Console(highlight=False)
 
 
 def say(message: str) -> None:
-    console.print(message)
+    console.print(message, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
