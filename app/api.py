@@ -1,6 +1,7 @@
 """The HTTP application, assembled."""
 
 import time
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.items.routes import router as items
-from app.platform.http import install_error_handlers, request_id
+from app.platform.http import install_error_handlers, request_id, with_problem_media_type
 from app.platform.logs import logger
 from app.search.routes import router as search
 from app.service.routes import router as service
@@ -16,7 +17,7 @@ from app.service.routes import router as service
 
 def create_app() -> FastAPI:
     """Build the application. Does no I/O and reads no environment: that happens at the first request."""
-    app = FastAPI(
+    app = Application(
         title="Collections",
         version="1",
         summary="A private, searchable memory for the things people photograph and screenshot.",
@@ -25,10 +26,19 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     install_error_handlers(app)
-    app.add_middleware(RequestLog)
     for router in (service, items, search):
         app.include_router(router)
     return app
+
+
+class Application(FastAPI):
+    """FastAPI, documenting errors as they are sent, and logging also what none of its handlers caught."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestLog(super().build_middleware_stack())
+
+    def openapi(self) -> dict[str, Any]:
+        return with_problem_media_type(super().openapi())
 
 
 class RequestLog:

@@ -111,8 +111,8 @@ class Api(Construct):
             memory_mb=1024,
             environment={
                 **auth.settings,
-                "ANALYSIS_PROVIDER": cloud.analysis_provider,
-                "EMBEDDING_PROVIDER": cloud.embedding_provider,
+                **cloud.analysis_settings,
+                **cloud.embedding_settings,
                 "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
                 "SESSIONS_TABLE": conversations.sessions.table_name,
             },

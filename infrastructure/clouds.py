@@ -44,6 +44,19 @@ class StageScale:
 
 
 @dataclass(frozen=True)
+class StageClock:
+    """How long a stage's parts may take, in seconds: whoever waits outlives whom it waits for.
+
+    The provider's deadline is below the Lambda's timeout, that is below the lease, and that is below the visibility
+    timeout, after which SQS hands out the message of a worker that died.
+    """
+
+    lambda_timeout_s: int
+    lease_s: int
+    visibility_s: int
+
+
+@dataclass(frozen=True)
 class GivenDatabase:
     """A PostgreSQL that is already there. Its URLs carry no password: the local socket trusts its owner."""
 
@@ -206,10 +219,13 @@ class Cloud:
     database: GivenDatabase | None
     analysis_provider: str
     embedding_provider: str
+    # Where the paid providers are called instead of at home: a stub that speaks their protocols.
+    provider_endpoint: str | None
     bundles: Path
     runtime: lambda_.Runtime
     architecture: lambda_.Architecture
     stages: Mapping[str, StageScale]
+    clock: StageClock
     removal_policy: RemovalPolicy
     deletion_protection: bool
     log_retention: logs.RetentionDays
@@ -218,6 +234,26 @@ class Cloud:
     synthesizer: IStackSynthesizer
     # Refuse plain HTTP. The emulator speaks nothing else, and obeys a bucket policy that refuses it.
     tls_only: bool
+
+    @property
+    def analysis_settings(self) -> dict[str, str]:
+        """What a function that has images described is told."""
+        provider = {"ANALYSIS_PROVIDER": self.analysis_provider}
+        if self.provider_endpoint is None:
+            return provider
+        return {
+            **provider,
+            "ANTHROPIC_BASE_URL": self.provider_endpoint,
+            "BEDROCK_BASE_URL": self.provider_endpoint,
+        }
+
+    @property
+    def embedding_settings(self) -> dict[str, str]:
+        """What a function that embeds texts is told."""
+        provider = {"EMBEDDING_PROVIDER": self.embedding_provider}
+        if self.provider_endpoint is None:
+            return provider
+        return {**provider, "VOYAGE_BASE_URL": self.provider_endpoint}
 
 
 def issuer(user_pool_id: str) -> str:
@@ -233,6 +269,7 @@ def aws(node: Node, *, environment: str) -> Cloud:
         database=None,
         analysis_provider=_context(node, "analysis_provider", "claude"),
         embedding_provider=_context(node, "embedding_provider", "voyage"),
+        provider_endpoint=None,
         bundles=_bundles(node, "aws"),
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,
@@ -244,6 +281,8 @@ def aws(node: Node, *, environment: str) -> Cloud:
                 "embedder": StageScale(max_concurrency=2, batch_size=10, batching_window_s=1),
             }
         ),
+        # Visibility is six Lambda timeouts, as the event source mapping asks for.
+        clock=StageClock(lambda_timeout_s=90, lease_s=120, visibility_s=540),
         removal_policy=RemovalPolicy.RETAIN,
         deletion_protection=True,
         log_retention=logs.RetentionDays.ONE_MONTH,
@@ -262,6 +301,7 @@ def local(node: Node, *, environment: str) -> Cloud:
         database=_given_database(node),
         analysis_provider=_context(node, "analysis_provider", "local"),
         embedding_provider=_context(node, "embedding_provider", "local"),
+        provider_endpoint=_context(node, "provider_endpoint", "").rstrip("/") or None,
         bundles=_bundles(node, "local"),
         runtime=_host_runtime(),
         architecture=_host_architecture(),
@@ -272,6 +312,8 @@ def local(node: Node, *, environment: str) -> Cloud:
                 "embedder": StageScale(max_concurrency=2, batch_size=10),
             }
         ),
+        # Workers die with every redeploy and every stop here, and somebody is watching: take over soon.
+        clock=StageClock(lambda_timeout_s=62, lease_s=70, visibility_s=75),
         removal_policy=RemovalPolicy.DESTROY,
         deletion_protection=False,
         log_retention=logs.RetentionDays.ONE_WEEK,

@@ -21,6 +21,8 @@ class Migrations(Construct):
         self.function = PythonFunction(
             self, "Migrate", cloud=cloud, bundle="migrate", timeout_s=TIMEOUT_S, memory_mb=512
         )
+        # It answers CloudFormation itself, also when it fails: a second try would answer again.
+        self.function.configure_async_invoke(retry_attempts=0)
         database.connect_admin(self.function)
         self._run = CustomResource(
             self,

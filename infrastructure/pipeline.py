@@ -76,7 +76,10 @@ class Pipeline(Construct):
             memory_mb=1024,
             rules=rule_for(ImageProcessed),
         )
-        stage.function.add_environment("ANALYSIS_PROVIDER", self._cloud.analysis_provider)
+        for name, value in self._cloud.analysis_settings.items():
+            stage.function.add_environment(name, value)
+        if self._cloud.analysis_provider == "bedrock":
+            allow_claude_on_bedrock(stage.function)
         self._storage.allow(stage.function, read=["display"])
         self._database.connect(stage.function, role=APP_ROLE)
         allow_publishing(stage.function, AnalysisComplete, ItemFailed)
@@ -92,7 +95,8 @@ class Pipeline(Construct):
             memory_mb=512,
             rules=rule_for(AnalysisComplete),
         )
-        stage.function.add_environment("EMBEDDING_PROVIDER", self._cloud.embedding_provider)
+        for name, value in self._cloud.embedding_settings.items():
+            stage.function.add_environment(name, value)
         self._database.connect(stage.function, role=APP_ROLE)
         allow_publishing(stage.function, ItemReady, ItemFailed)
         allow_reading_parameters(stage.function, environment=self._cloud.environment)
@@ -135,6 +139,19 @@ def allow_publishing(function: lambda_.Function, *classes: type[ItemEvent]) -> N
             conditions={"ForAllValues:StringEquals": {"events:source": sorted({event.source for event in classes})}},
         )
     )
+
+
+def allow_claude_on_bedrock(function: lambda_.Function) -> None:
+    """Let a function call Claude, directly or through an inference profile, which may serve it from any region."""
+    stack = Stack.of(function)
+    models = stack.format_arn(
+        service="bedrock", region="*", account="", resource="foundation-model", resource_name="anthropic.*"
+    )
+    profiles = stack.format_arn(
+        service="bedrock", region="*", resource="inference-profile", resource_name="*.anthropic.*"
+    )
+    function.add_to_role_policy(iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[models, profiles]))
+    accept_wildcards(function, "Any Claude model, from wherever a profile finds room.", [models, profiles])
 
 
 def allow_reading_parameters(function: lambda_.Function, *, environment: str) -> None:

@@ -16,10 +16,6 @@ from infrastructure.python_function import PythonFunction
 
 StageName = Literal["image_processor", "analyzer", "embedder"]
 
-# provider deadline 60 s < Lambda 90 < lease 120 < visibility 540: whoever waits outlives whom it waits for.
-STAGE_TIMEOUT_S = 90
-# Six Lambda timeouts, as the event source mapping asks for.
-VISIBILITY_S = 540
 # With back-off between receives, a provider may be down for hours before anything is given up.
 MAX_RECEIVES = 20
 WAITING_TOO_LONG = Duration.minutes(30)
@@ -43,7 +39,7 @@ class PipelineStage(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            visibility_timeout=Duration.seconds(VISIBILITY_S),
+            visibility_timeout=Duration.seconds(cloud.clock.visibility_s),
             retention_period=Duration.days(4),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -54,9 +50,9 @@ class PipelineStage(Construct):
             "Function",
             cloud=cloud,
             bundle=name,
-            timeout_s=STAGE_TIMEOUT_S,
+            timeout_s=cloud.clock.lambda_timeout_s,
             memory_mb=memory_mb,
-            environment={"QUEUE_URL": self.queue.queue_url},
+            environment={"QUEUE_URL": self.queue.queue_url, "LEASE_SECONDS": str(cloud.clock.lease_s)},
         )
         self._chain(rules, cloud.stages[name])
         self.alarms = [dead_letters_alarm(self, "DeadLetters", queue=self.dlq), self._waiting_alarm()]

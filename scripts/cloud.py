@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -255,7 +256,7 @@ def _show_results(answer: dict[str, Any]) -> None:
 
 def _show_ways_in(found: dict[str, str], login: users.Login, seconds: float) -> None:
     say(f"\n[bold green]Up[/] in {seconds:.0f} s.  Open [bold]{found['WebUrl']}[/]")
-    say(f"Sign in as [bold]{login.email}[/] with the password in {paths.DEMO_USER.relative_to(paths.ROOT)}.")
+    say(f"Sign in as [bold]{login.email}[/] with the password in {os.path.relpath(paths.DEMO_USER)}.")
     say("Or ask from here:\n")
     console.print(
         f"""curl -s {found["ApiUrl"]}/search -H "Authorization: Bearer $(make -s token)" \\

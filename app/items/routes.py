@@ -1,7 +1,6 @@
 """Items over HTTP."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from app.items.schemas import (
     UploadsOut,
 )
 from app.platform import wiring
-from app.platform.http import PROBLEMS, CurrentCaller
+from app.platform.http import PROBLEMS, CurrentCaller, Moment
 
 router = APIRouter(tags=["items"], responses=PROBLEMS)
 
@@ -36,8 +35,8 @@ class ListQuery(BaseModel):
     category: str | None = Field(default=None, max_length=64, pattern=r"^[^\x00]*$")
     tag: str | None = Field(default=None, max_length=64, pattern=r"^[^\x00]*$")
     favorite: bool | None = None
-    occurred_from: datetime | None = Field(default=None, alias="from")
-    occurred_to: datetime | None = Field(default=None, alias="to")
+    occurred_from: Moment | None = Field(default=None, alias="from")
+    occurred_to: Moment | None = Field(default=None, alias="to")
     sort: Sort = "-created_at"
     limit: int = Field(default=50, ge=1, le=100)
     cursor: str | None = None

@@ -1,9 +1,10 @@
 """Whose request is this? All of JWT verification, on python-jose. The tenant is the verified `sub` and nothing else."""
 
+import http.client
 import json
+import math
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,18 +12,30 @@ from typing import Any
 from uuid import UUID
 
 from jose import JWTError, jwk, jwt
+from jose.backends.base import Key
 from jose.exceptions import JWKError
 
 from app.platform.errors import NotAuthenticated, Unavailable
+from app.platform.logs import logger
 from app.platform.settings import AuthSettings
 
 # Cognito's access tokens are about 1 kB; nobody needs to parse a megabyte before saying no.
 _TOKEN_MAX_LENGTH = 8192
 _REFRESH_AT_MOST_EVERY_S = 60
+# While there are no keys nobody gets in: soon enough to recover, seldom enough not to hammer a provider in trouble.
+_TRY_AGAIN_AFTER_S = 5
 _FETCH_TIMEOUT_S = 3
 _CLOCK_SKEW_S = 10
+_CHECKS = {
+    "require_exp": True,
+    "require_iss": True,
+    "leeway": _CLOCK_SKEW_S,
+    # Access tokens have no audience. ID tokens have one, and at_hash; they are told below what to send instead.
+    "verify_aud": False,
+    "verify_at_hash": False,
+}
 
-Keys = Mapping[str, Mapping[str, Any]]
+Keys = Mapping[str, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +52,51 @@ class KeySet:
         self._fetch = fetch
         self._clock = clock
         self._keys: Keys = {}
-        self._fetched_at: float | None = None
+        self._next_fetch = -math.inf
         self._lock = threading.Lock()
 
-    def get(self, kid: str) -> Mapping[str, Any] | None:
+    def get(self, kid: str) -> Key | None:
         """The key, or None for a kid that the pool does not have.
 
         Raises:
             Unavailable: there are no keys yet and none can be fetched.
         """
-        with self._lock:
-            if kid not in self._keys and self._may_fetch():
-                self._refresh()
-            return self._keys.get(kid)
-
-    def _may_fetch(self) -> bool:
-        return self._fetched_at is None or self._clock() - self._fetched_at >= _REFRESH_AT_MOST_EVERY_S
+        # Known kids pass without the lock: a stranger's kid, which refreshes, must not hold them up.
+        if kid not in self._keys:
+            with self._lock:
+                if kid not in self._keys and self._clock() >= self._next_fetch:
+                    self._refresh()
+        if not self._keys:
+            raise Unavailable("The identity provider does not answer.", retry_after=_TRY_AGAIN_AFTER_S)
+        return self._keys.get(kid)
 
     def _refresh(self) -> None:
         try:
-            self._keys = self._fetch()
-        except Unavailable:
-            if not self._keys:
-                raise
-        self._fetched_at = self._clock()
+            self._keys = self._fetch() or self._keys
+        except Unavailable as exc:
+            logger.warning("token keys not refreshed", reason=exc.detail)
+        self._next_fetch = self._clock() + (_REFRESH_AT_MOST_EVERY_S if self._keys else _TRY_AGAIN_AFTER_S)
 
 
 def fetch_keys(url: str) -> Keys:
-    """Read a JWKS document. The URL is ours, from the settings; no URL inside a token is ever followed."""
+    """Read a JWKS document. The URL is ours, from the settings; no URL inside a token is ever followed.
+
+    Raises:
+        Unavailable: no answer, or none that is a key set.
+    """
     try:
         with urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT_S) as answer:  # noqa: S310  # see above
             document = json.load(answer)
-    except (urllib.error.URLError, TimeoutError, ValueError) as exc:
+    except (OSError, http.client.HTTPException, ValueError) as exc:
         raise Unavailable("The identity provider does not answer.") from exc
-    return {key["kid"]: key for key in document["keys"] if key.get("kty") == "RSA" and key.get("alg") == "RS256"}
+    try:
+        return {
+            key["kid"]: jwk.construct(key, algorithm="RS256")
+            for key in document["keys"]
+            if key.get("kty") == "RSA" and key.get("alg") == "RS256"
+        }
+    except (LookupError, TypeError, ValueError, AttributeError, JWKError) as exc:
+        raise Unavailable("The identity provider does not answer with keys.") from exc
 
 
 class TokenVerifier:
@@ -110,12 +134,12 @@ class TokenVerifier:
                 raise NotAuthenticated("The token is not signed by our identity provider.")
             claims: dict[str, Any] = jwt.decode(
                 token,
-                jwk.construct(dict(key), algorithm="RS256"),
+                key,
                 algorithms=["RS256"],
                 issuer=self._settings.cognito_issuer,
-                options={"verify_aud": False, "require_exp": True, "require_iss": True, "leeway": _CLOCK_SKEW_S},
+                options=_CHECKS,
             )
-        except (JWTError, JWKError) as exc:
+        except JWTError as exc:
             raise NotAuthenticated("The token is not valid (any more).") from exc
         return claims
 

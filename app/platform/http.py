@@ -1,5 +1,6 @@
 """The HTTP edge: errors as problem+json (RFC 9457), the request's id, and who is calling."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.exceptions import HTTPException
 
 from app.platform import errors, wiring
@@ -49,11 +50,32 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = None
 
 
+_MEDIA_TYPE = "application/problem+json"
+# RFC 9110's names. Python's own became these with 3.13, and the OpenAPI document must not depend on who generates it.
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def title(status: int) -> str:
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 _DOCUMENTED = (401, 404, 409, 413, 415, 422, 429, 503)
 # What any route may answer, for the OpenAPI document.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in _DOCUMENTED
+    status: {"model": Problem, "description": title(status)} for status in _DOCUMENTED
 }
+
+
+def with_problem_media_type(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with problems under their own media type (FastAPI files every model under JSON's)."""
+    reference = {"$ref": "#/components/schemas/Problem"}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                if content.get("application/json", {}).get("schema") == reference:
+                    content[_MEDIA_TYPE] = content.pop("application/json")
+    return document
 
 
 def problem(
@@ -65,16 +87,14 @@ def problem(
     field_errors: list[FieldError] | None = None,
 ) -> JSONResponse:
     body = Problem(
-        title=HTTPStatus(status).phrase,
+        title=title(status),
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=request.scope["path"],
         request_id=request_id(request),
         errors=field_errors,
     )
-    return JSONResponse(
-        body.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
-    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers, media_type=_MEDIA_TYPE)
 
 
 def request_id(request: Request) -> str:
@@ -103,7 +123,9 @@ async def _app_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
-    return problem(request, exc.status_code, str(exc.detail), headers=dict(exc.headers or {}))
+    # FastAPI says 400 to a body that cannot be parsed, 422 to one that can be and makes no sense; we say 422 to both.
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if exc.status_code == HTTPStatus.BAD_REQUEST else exc.status_code
+    return problem(request, status, str(exc.detail), headers=dict(exc.headers or {}))
 
 
 async def _invalid(request: Request, exc: Exception) -> JSONResponse:
@@ -116,6 +138,14 @@ async def _invalid(request: Request, exc: Exception) -> JSONResponse:
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     logger.exception("unexpected error", request_id=request_id(request), path=request.url.path)
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A time from a caller. Without a zone it is UTC, wherever the database server stands.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,7 @@ def connect(connection_id: str, token: str, *, verifier: TokenVerifier, connecti
 
     Raises:
         NotAuthenticated: the token opens nothing; the gateway then refuses the connection.
+        Unavailable: it cannot be verified now.
     """
     caller = verifier.verify(token)
     connections.add(Connection(connection_id, caller.user_id))
@@ -23,7 +24,7 @@ def disconnect(connection_id: str, *, connections: ConnectionStore) -> None:
 
 
 def announce(ref: ItemRef, *, items: ItemStore, connections: ConnectionStore, gateway: WebSocketGateway) -> int:
-    """Push the item's present status to its owner's connections. Returns how many got it."""
+    """Push the item's present status to its owner's connections. Returns how many of them are still open."""
     windows = connections.of_user(ref.user_id)
     item = items.get(ref.user_id, ref.item_id) if windows else None
     if item is None:

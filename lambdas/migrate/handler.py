@@ -10,7 +10,7 @@ from app.platform.logs import logger
 from app.platform.settings import MigrationSettings
 
 _PHYSICAL_ID = "collections-migrations"
-# CloudFormation gives up reading a reason beyond 4 kB.
+# CloudFormation refuses an answer beyond 4 kB, and then waits for another until it times out.
 _REASON_MAX_LENGTH = 1000
 
 
@@ -21,7 +21,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         # Deleting the stack deletes no data: what becomes of the database is the database's removal policy.
         applied = [] if event["RequestType"] == "Delete" else _migrate()
     except Exception as exc:
-        _answer(event, {"Status": "FAILED", "Reason": f"{type(exc).__name__}: {exc}"[:_REASON_MAX_LENGTH]})
+        _answer(event, {"Status": "FAILED", "Reason": _reason(exc)})
         raise
     _answer(event, {"Status": "SUCCESS", "Data": {"Applied": ",".join(applied)}})
     return {"applied": applied}
@@ -40,6 +40,11 @@ def _migrate() -> list[str]:
 def _url_from_secret(settings: MigrationSettings) -> str:
     answer = aws.client("secretsmanager").get_secret_value(SecretId=settings.database_admin_secret_arn)
     return migrations.url_from_rds_secret(json.loads(answer["SecretString"]))
+
+
+def _reason(exc: Exception) -> str:
+    """One byte a character: JSON would make six of each that is not ASCII."""
+    return f"{type(exc).__name__}: {exc}"[:_REASON_MAX_LENGTH].encode("ascii", "replace").decode()
 
 
 def _answer(event: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.items.models import ItemRef
 from app.platform import wiring
-from app.platform.errors import NotAuthenticated
+from app.platform.errors import NotAuthenticated, Unavailable
 from app.platform.events import ItemEvent, ItemFailed, ItemReady
 from app.realtime import service
 
@@ -37,6 +37,8 @@ def _route(event: Mapping[str, Any]) -> int:
             service.connect(connection_id, token, verifier=wiring.token_verifier(), connections=wiring.connections())
         except NotAuthenticated:
             return 401
+        except Unavailable:
+            return 503
     elif context["routeKey"] == "$disconnect":
         service.disconnect(connection_id, connections=wiring.connections())
     return 200

