@@ -5,7 +5,7 @@ PORT ?= 4566
 CLOUD ?= local
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status logs reset token build test check lint format lock bench cleanup db-migrate \
-        infra-synth infra-deploy lambda-deploy clean
+        eval eval-compare faults dlq-list dlq-redrive infra-synth infra-deploy lambda-deploy clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,26 @@ lint: setup ## Style, imports, types
 
 check: lint test ## What CI runs
 
+faults: setup ## Break everything on purpose, and count: the fault experiments [ONLY="1 2 10"]
+	@$(PY) -m tests.faults.run $(ONLY)
+
+dlq-list: setup ## Dead letters: item, stage, reason, receives [STAGE=] [CLOUD=local|aws]
+	@$(PY) -m scripts.dlq list $(if $(STAGE),--stage $(STAGE)) --cloud $(CLOUD)
+
+dlq-redrive: setup ## Send dead letters on their way again: make dlq-redrive STAGE=analyzer [CLOUD=]
+	@$(PY) -m scripts.dlq redrive $(or $(STAGE),$(error say which: make dlq-redrive STAGE=analyzer)) --cloud $(CLOUD)
+
 bench: setup ## Measure, and write docs/benchmarks.md [ONLY=imports,pipeline,…]
 	@$(PY) -m tests.benchmarks.run $(ONLY)
+
+eval: setup ## How good search is: every judged query, every mode [LABEL=latest FUSION=scores|ranks GOLDEN_DIR=]
+	@$(PY) -m scripts.evaluate_retrieval run --label $(or $(LABEL),latest) $(if $(FUSION),--fusion $(FUSION))
+
+eval-compare: setup ## Two runs side by side: make eval-compare FIRST=before SECOND=after
+	@$(PY) -m scripts.evaluate_retrieval compare $(or $(FIRST),$(error say which: FIRST=… SECOND=…)) $(or $(SECOND),latest)
+
+bench-search: setup ## Search alone, beside other engines where they are installed
+	@$(PY) -m tests.benchmarks.run search
 
 infra-synth: setup ## The CloudFormation template for AWS, into cdk.out (needs `make build CLOUD=aws` once)
 	@$(PY) -m scripts.deploy synth

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.analysis.routes import router as analyses
 from app.items.routes import router as items
 from app.platform.http import install_error_handlers, request_id, with_problem_media_type
 from app.platform.logs import logger
@@ -26,7 +27,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     install_error_handlers(app)
-    for router in (service, items, search):
+    for router in (service, items, analyses, search):
         app.include_router(router)
     return app
 

@@ -40,6 +40,8 @@ _UNUSED = (
     "*.c",
     "*.h",
 )
+# Published without a wheel. They are plain Python, so what is built of them fits every platform.
+_PLAIN_SOURCES = ("pyvips",)
 # boto3 knows four hundred services; these are the ones that the code calls.
 _BOTOCORE_SERVICES = {
     "apigatewaymanagementapi", "dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "sso", "sso-oidc", "sts",
@@ -95,6 +97,7 @@ def _install(function: str, target: Target, folder: Path) -> None:
             *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder)),
             *("--python", sys.executable, "--python-version", target.python or _host_version(), *platform),
             *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy"),
+            *("--no-binary", ",".join(_PLAIN_SOURCES)),
             *("-r", str(ROOT / "lambdas" / function / "requirements.txt")),
         ],
         check=True,
@@ -113,7 +116,7 @@ def _prune(folder: Path) -> None:
 
 
 def _copy_source(function: str, folder: Path) -> None:
-    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "evaluation"))
     shutil.copy(ROOT / "lambdas" / function / "handler.py", folder / "handler.py")
     (folder / "app" / "platform" / "build_info.json").write_text(json.dumps(build_info(), sort_keys=True))
 

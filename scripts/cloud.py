@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from scripts import deploy as deployment
-from scripts import outputs, samples_upload, users
+from scripts import function_logs, outputs, samples_upload, users
 from scripts.console import console, fail, say
 from scripts.local import emulator, paths, postgres
 
@@ -103,15 +103,8 @@ def logs(
 ) -> None:
     """Print a Lambda's log."""
     found = outputs.read("aws" if cloud == "aws" else "local")
-    key = f"{''.join(part.title() for part in function.split('_'))}FunctionName"
-    if key not in found:
-        fail(f"There is no function {function!r}.")
-    config = outputs.client("lambda", found).get_function_configuration(FunctionName=found[key])
-    group = config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{found[key]}"
-    since = int((time.time() - minutes * 60) * 1000)
-    client = outputs.client("logs", found)
-    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-    for event in (event for page in pages for event in page["events"]):
+    name = outputs.function_name(function, found) or fail(f"There is no function {function!r}.")
+    for event in function_logs.events(name, found, since=time.time() - minutes * 60):
         moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%H:%M:%S")
         print(moment, event["message"].rstrip())
 

@@ -62,8 +62,18 @@ def cdk(
         fail(f"CDK failed:\n{''.join(said[-40:])}" if report else "CDK failed, see above.")
 
 
-def deploy_local(endpoint: str, *, database_url: str, database_admin_url: str, report: Report) -> dict[str, str]:
-    """Deploy to the local cloud, publish the web page, and return the outputs."""
+def deploy_local(
+    endpoint: str,
+    *,
+    database_url: str,
+    database_admin_url: str,
+    report: Report,
+    choices: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Deploy to the local cloud, publish the web page, and return the outputs.
+
+    `choices` is further context: what infrastructure/clouds.py lets one choose, such as the providers.
+    """
     environment = CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint}
     _ensure_assets_bucket(endpoint)
     context = {
@@ -72,6 +82,7 @@ def deploy_local(endpoint: str, *, database_url: str, database_admin_url: str, r
         "assets_bucket": _ASSETS_BUCKET,
         "database_url": database_url,
         "database_admin_url": database_admin_url,
+        **(choices or {}),
     }
     with tempfile.TemporaryDirectory() as folder:
         command = ["deploy", "--require-approval", "never", "--method", "direct", "--progress", "events", "--ci"]

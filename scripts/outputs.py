@@ -35,6 +35,22 @@ def read(cloud: CloudName) -> dict[str, str]:
     return find(cloud) or fail(f"There are no outputs of the {cloud} cloud yet. Run `{_DEPLOY_WITH[cloud]}` first.")
 
 
+def function_name(name: str, outputs: dict[str, str]) -> str | None:
+    """What the function `image_processor`, say, is called in the cloud; None: there is none."""
+    return outputs.get(f"{_key(name)}FunctionName")
+
+
+def queue_urls(stage: str, outputs: dict[str, str]) -> tuple[str, str] | None:
+    """A stage's queue and its dead letters; None: there is no such stage."""
+    if f"{_key(stage)}DlqUrl" not in outputs:
+        return None
+    return outputs[f"{_key(stage)}QueueUrl"], outputs[f"{_key(stage)}DlqUrl"]
+
+
+def _key(name: str) -> str:
+    return "".join(part.title() for part in name.split("_"))
+
+
 def client(service: str, outputs: dict[str, str]) -> Any:
     """A boto3 client for the cloud that these outputs describe."""
     import boto3

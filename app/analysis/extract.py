@@ -295,11 +295,14 @@ def _form(reading: Reading) -> str:
 
 
 def summary_of(reading: Reading, headline: str) -> str:
-    """One to four sentences: what the text says beyond the headline, what it mentions, what the picture is."""
+    """One to three sentences: what the text says beyond the headline, what it mentions; else what the picture is.
+
+    Where there is something to tell, size and colours are left out: the same words in every summary make all pictures
+    alike to an embedding (golden set from pixels, vector NDCG@10: .72 with them, .76 without).
+    """
     sentences = [_quoted(text) for text in _informative(reading, headline)[:2]]
     sentences.append(_mentioned(reading))
-    sentences.append(_picture(reading))
-    return " ".join(sentence for sentence in sentences if sentence)
+    return " ".join(sentence for sentence in sentences if sentence) or _picture(reading)
 
 
 def _informative(reading: Reading, headline: str) -> list[str]:

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from app.analysis.models import Analysis, AnalysisDocument, ProviderAnswer
 from app.items.models import Item
 from app.platform.database import Connection, Database
+from app.platform.errors import PermanentFailure
 
 
 class AnalysisStore:
@@ -22,6 +24,17 @@ class AnalysisStore:
         with self._database.tenant(user_id) as connection:
             rows = connection.execute(SELECT_LATEST, [user_id, item_ids]).fetchall()
         return {row["item_id"]: _analysis(row) for row in rows}
+
+    def get(self, user_id: UUID, analysis_id: UUID) -> Analysis | None:
+        with self._database.tenant(user_id) as connection:
+            row = connection.execute(SELECT_ONE, [user_id, analysis_id]).fetchone()
+        return _analysis(row) if row else None
+
+    def versions(self, user_id: UUID, item_id: UUID) -> list[Analysis]:
+        """All versions of one item's analysis, the newest first."""
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(SELECT_VERSIONS, [user_id, item_id]).fetchall()
+        return [_analysis(row) for row in rows]
 
 
 def save(connection: Connection, item: Item, answer: ProviderAnswer) -> None:
@@ -47,6 +60,12 @@ def save(connection: Connection, item: Item, answer: ProviderAnswer) -> None:
     connection.execute(SET_CATEGORY, [document["category"], item.user_id, item.item_id])
 
 
+def latest_document(connection: Connection, item: Item) -> AnalysisDocument | None:
+    """What the newest analysis says, within somebody else's transaction."""
+    row = connection.execute(SELECT_LATEST, [item.user_id, [item.item_id]]).fetchone()
+    return document_of(_analysis(row)) if row else None
+
+
 def without_nul(value: Any) -> Any:
     """PostgreSQL stores no NUL character; providers that read pixels sometimes see one."""
     if isinstance(value, str):
@@ -59,7 +78,11 @@ def without_nul(value: Any) -> Any:
 
 
 def document_of(analysis: Analysis) -> AnalysisDocument:
-    return AnalysisDocument.model_validate(analysis.raw_response)
+    """Raises PermanentFailure for what is no document (any more): stored under another schema, or only made of NUL."""
+    try:
+        return AnalysisDocument.model_validate(analysis.raw_response)
+    except ValidationError as exc:
+        raise PermanentFailure("invalid_analysis", "The stored analysis cannot be read.") from exc
 
 
 def _analysis(row: dict[str, Any]) -> Analysis:
@@ -84,6 +107,14 @@ SELECT DISTINCT ON (item_id) * FROM analyses
 WHERE user_id = %s AND item_id = ANY(%s)
 ORDER BY item_id, version DESC
 """
+
+# A deleted item's analyses are gone with it, also while its objects are still being removed.
+SELECT_ONE = """
+SELECT a.* FROM analyses AS a JOIN items AS i USING (user_id, item_id)
+WHERE a.user_id = %s AND a.analysis_id = %s AND i.deleted_at IS NULL
+"""
+
+SELECT_VERSIONS = "SELECT * FROM analyses WHERE user_id = %s AND item_id = %s ORDER BY version DESC"
 
 UPSERT = """
 INSERT INTO analyses (user_id, item_id, analysis_id, version, raw_response, provider_used, model_used,

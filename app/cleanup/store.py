@@ -1,8 +1,9 @@
 """Unsettled rows of all tenants, as cleanup's own role sees them: ids, states and keys, nothing of the content."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.items.models import ItemRef, Status
@@ -27,21 +28,19 @@ class CleanupStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unsettled(self, *, older_than_seconds: int, limit: int = 1000) -> list[Unsettled]:
-        """Items without progress for that long, oldest first; a live lease is progress."""
-        with self._database.all_tenants() as connection:
-            rows = connection.execute(SELECT_UNSETTLED, [older_than_seconds, limit]).fetchall()
-        return [
-            Unsettled(
-                ref=ItemRef(row["user_id"], row["item_id"], row["generation"]),
-                status=Status(row["status"]),
-                attempts=row["attempts"],
-                object_key=row["object_key"],
-                is_deleted=row["deleted_at"] is not None,
-                created_at=row["created_at"],
-            )
-            for row in rows
-        ]
+    def unsettled(self, *, older_than_seconds: int, page_size: int = 1000) -> Iterator[Unsettled]:
+        """Items without progress for that long, oldest first; a live lease is progress.
+
+        Page by page to the end: forms that nobody used yet may be many, and what stopped since stands behind them.
+        """
+        behind: tuple[datetime | str, UUID, UUID] = ("-infinity", UUID(int=0), UUID(int=0))
+        while True:
+            with self._database.all_tenants() as connection:
+                rows = connection.execute(SELECT_UNSETTLED, [older_than_seconds, *behind, page_size]).fetchall()
+            yield from map(_unsettled, rows)
+            if len(rows) < page_size:
+                return
+            behind = (rows[-1]["updated_at"], rows[-1]["user_id"], rows[-1]["item_id"])
 
     def give_up(self, ref: ItemRef, *, stage: str, code: str, message: str) -> bool:
         """Mark an item failed, unless it moved in the meantime."""
@@ -62,11 +61,23 @@ class CleanupStore:
         return {(row["user_id"], row["item_id"]) for row in rows}
 
 
+def _unsettled(row: Mapping[str, Any]) -> Unsettled:
+    return Unsettled(
+        ref=ItemRef(row["user_id"], row["item_id"], row["generation"]),
+        status=Status(row["status"]),
+        attempts=row["attempts"],
+        object_key=row["object_key"],
+        is_deleted=row["deleted_at"] is not None,
+        created_at=row["created_at"],
+    )
+
+
 SELECT_UNSETTLED = """
-SELECT user_id, item_id, generation, status, attempts, object_key, deleted_at, created_at FROM items
+SELECT user_id, item_id, generation, status, attempts, object_key, deleted_at, created_at, updated_at FROM items
 WHERE (status NOT IN ('ready', 'failed') OR deleted_at IS NOT NULL)
   AND greatest(updated_at, lease_until) < now() - make_interval(secs => %s)
-ORDER BY updated_at LIMIT %s
+  AND (updated_at, user_id, item_id) > (%s::timestamptz, %s, %s)
+ORDER BY updated_at, user_id, item_id LIMIT %s
 """
 
 GIVE_UP = """

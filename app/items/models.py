@@ -69,6 +69,7 @@ class Item:
     item_id: UUID
     status: Status
     generation: int
+    reuse_analysis: bool
     attempts: int
     lease_until: datetime | None
     error_stage: str | None
@@ -143,6 +144,20 @@ class Claim:
 
     item: Item
     token: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Renditions:
+    """What an original looks like, without anything else that was in the file."""
+
+    mime_type: str
+    width: int
+    height: int
+    taken_at: datetime | None
+    # 64 bits, signed: `app.items.phash`.
+    phash: int
+    display: bytes
+    thumbnail: bytes
 
 
 @dataclass(frozen=True, slots=True)

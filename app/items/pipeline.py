@@ -11,7 +11,7 @@ from uuid import UUID
 from app.items.models import RESUMED_BY, Claim, Item, ItemRef, Stage, Status
 from app.items.store import DuplicateImage, LeaseLost
 from app.platform.database import Connection
-from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.errors import AppError, PermanentFailure, Unavailable
 from app.platform.events import EventPublisher, ItemEvent, ItemFailed
 
 # What a stage made of one item: the write that stores it, or why there is none.
@@ -48,16 +48,27 @@ def run_stage(
     verdicts: dict[int, Verdict] = {}
     claims: dict[int, Claim] = {}
     for position, ref in enumerate(refs):
-        claim = items.claim(ref, stage, lease_seconds=lease_seconds)
-        if claim:
-            claims[position] = claim
+        taken = _take(ref, stage, items=items, events=events, lease_seconds=lease_seconds)
+        if isinstance(taken, Claim):
+            claims[position] = taken
         else:
-            verdicts[position] = _not_claimed(ref, stage, items=items, events=events)
+            verdicts[position] = taken
     results = work(list(claims.values())) if claims else {}
     for position, claim in claims.items():
         result = results[claim.item.item_id]
         verdicts[position] = _settle(claim, result, stage, items=items, events=events, max_attempts=max_attempts)
     return [verdicts[position] for position in range(len(refs))]
+
+
+def _take(
+    ref: ItemRef, stage: Stage, *, items: StageStore, events: EventPublisher, lease_seconds: int
+) -> Claim | Verdict:
+    """The right to work on the item, or what becomes of its message without."""
+    try:
+        claim = items.claim(ref, stage, lease_seconds=lease_seconds)
+        return claim or _not_claimed(ref, stage, items=items, events=events)
+    except Unavailable as exc:
+        return exc.retry_after
 
 
 def _not_claimed(ref: ItemRef, stage: Stage, *, items: StageStore, events: EventPublisher) -> Verdict:
@@ -84,21 +95,34 @@ def lease_remaining(item: Item) -> int:
 def _settle(
     claim: Claim, result: Result, stage: Stage, *, items: StageStore, events: EventPublisher, max_attempts: int
 ) -> Verdict:
-    if isinstance(result, Unavailable) and claim.item.attempts >= max_attempts:
-        result = PermanentFailure("gave_up", f"Given up after {claim.item.attempts} attempts: {result.detail}")
-    if isinstance(result, Unavailable):
-        items.release(claim)
-        return backoff(claim.item.attempts, at_least=result.retry_after)
-    if isinstance(result, PermanentFailure):
-        return _fail(claim, result, stage, items=items, events=events)
+    """Finish, fail or release one item. Whatever is down, the results of the others in the batch are not lost."""
     try:
-        items.finish(claim, stage, write=result)
+        failure = result if isinstance(result, AppError) else _finish(claim, result, stage, items=items)
+        if isinstance(failure, Unavailable):
+            if claim.item.attempts < max_attempts:
+                items.release(claim)
+                return backoff(claim.item.attempts, at_least=failure.retry_after)
+            failure = PermanentFailure("gave_up", f"Given up after {claim.item.attempts} attempts: {failure.detail}")
+        if failure:
+            return _fail(claim, failure, stage, items=items, events=events)
     except LeaseLost:
         return 1  # look again: gone, or somebody else's by now
-    except DuplicateImage as duplicate:
-        failure = PermanentFailure("duplicate", f"The same image is already in the collection, as {duplicate.item_id}.")
-        return _fail(claim, failure, stage, items=items, events=events)
+    except Unavailable as exc:
+        return exc.retry_after  # the store itself is down: nothing is released, the lease ends by itself
     return _publish(stage.announces, claim.item.ref, events)
+
+
+def _finish(
+    claim: Claim, write: Callable[[Connection], None], stage: Stage, *, items: StageStore
+) -> PermanentFailure | Unavailable | None:
+    """None: done. Raises LeaseLost."""
+    try:
+        items.finish(claim, stage, write=write)
+    except DuplicateImage as duplicate:
+        return PermanentFailure("duplicate", f"The same image is already in the collection, as {duplicate.item_id}.")
+    except Unavailable as exc:
+        return exc
+    return None
 
 
 def _fail(

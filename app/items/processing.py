@@ -7,9 +7,9 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from app.items import pipeline, s3
-from app.items.images import Renditions, render
-from app.items.models import IMAGE_PROCESSING, Claim, Item, ItemRef, as_text
+from app.items.models import IMAGE_PROCESSING, Claim, Item, ItemRef, Renditions, as_text
 from app.items.s3 import ImageBucket
+from app.items.sandbox import render
 from app.items.store import ItemStore, Measured, NewItem, save_measured
 from app.platform.database import Connection
 from app.platform.errors import PermanentFailure, Unavailable
@@ -61,7 +61,7 @@ def process_images(
     """The first stage: renditions, and what the image itself says."""
 
     def work(claims: Sequence[Claim]) -> dict[UUID, pipeline.Result]:
-        return {claim.item.item_id: _render_one(claim.item, images=images, limits=limits) for claim in claims}
+        return {claim.item.item_id: _render_one(claim, items=items, images=images, limits=limits) for claim in claims}
 
     verdicts = pipeline.run_stage(
         refs,
@@ -77,9 +77,11 @@ def process_images(
     return verdicts
 
 
-def _render_one(item: Item, *, images: ImageBucket, limits: ImageSettings) -> pipeline.Result:
+def _render_one(claim: Claim, *, items: ItemStore, images: ImageBucket, limits: ImageSettings) -> pipeline.Result:
+    item = claim.item
     try:
         original, etag = images.get(item.object_key, max_bytes=limits.image_max_bytes)
+        items.note_object(claim, etag)
         renditions = render(original, limits)
         _put_renditions(item, renditions, images=images)
     except (PermanentFailure, Unavailable) as exc:
@@ -101,6 +103,7 @@ def _measure(original: bytes, etag: str, renditions: Renditions) -> Measured:
         width=renditions.width,
         height=renditions.height,
         taken_at=renditions.taken_at,
+        phash=renditions.phash,
     )
 
 

@@ -1,7 +1,7 @@
 """Items over HTTP."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Response, UploadFile
@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.items import cursors, service
 from app.items.models import Item, ItemFilter, Status
 from app.items.schemas import (
+    BatchIn,
+    BatchOut,
+    ItemEdit,
     ItemOut,
     ItemPage,
     PreparedUploadOut,
@@ -19,15 +22,17 @@ from app.items.schemas import (
     UploadsOut,
 )
 from app.platform import wiring
+from app.platform.errors import Conflict, NotFound
 from app.platform.http import PROBLEMS, CurrentCaller, Moment
+from app.search.edits import reindex
 
 router = APIRouter(tags=["items"], responses=PROBLEMS)
 
 Sort = Literal["created_at", "-created_at", "taken_at", "-taken_at", "title"]
 
 
-class ListQuery(BaseModel):
-    """Filters, order and page of a list."""
+class FilterQuery(BaseModel):
+    """What a list is narrowed to."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,12 +42,17 @@ class ListQuery(BaseModel):
     favorite: bool | None = None
     occurred_from: Moment | None = Field(default=None, alias="from")
     occurred_to: Moment | None = Field(default=None, alias="to")
-    sort: Sort = "-created_at"
-    limit: int = Field(default=50, ge=1, le=100)
-    cursor: str | None = None
 
     def narrow(self) -> ItemFilter:
         return ItemFilter(**{name: getattr(self, name) for name in ItemFilter.__slots__})
+
+
+class ListQuery(FilterQuery):
+    """Filters, order and page of a list."""
+
+    sort: Sort = "-created_at"
+    limit: int = Field(default=50, ge=1, le=100)
+    cursor: str | None = None
 
     def identity(self) -> str:
         """What makes it the same list on every page."""
@@ -63,7 +73,7 @@ def upload_item(caller: CurrentCaller, response: Response, file: Annotated[Uploa
         settings=settings,
     )
     response.status_code = 201 if is_new else 200
-    return _present(caller.user_id, [item])[0]
+    return present(caller.user_id, [item])[0]
 
 
 @router.post("/uploads", status_code=201, operation_id="prepareUploads", response_model_exclude_none=False)
@@ -76,7 +86,7 @@ def prepare_uploads(caller: CurrentCaller, body: UploadsIn) -> UploadsOut:
     prepared = service.prepare_uploads(
         caller.user_id, declared, items=wiring.items(), images=wiring.images(), settings=wiring.storage_settings()
     )
-    shown = _present(caller.user_id, [entry.item for entry in prepared])
+    shown = present(caller.user_id, [entry.item for entry in prepared])
     return UploadsOut(
         uploads=[
             PreparedUploadOut(item=item, duplicate=True)
@@ -99,16 +109,40 @@ def list_items(caller: CurrentCaller, query: Annotated[ListQuery, Query()]) -> I
         caller.user_id, narrow=query.narrow(), sort=query.sort, after=after, limit=query.limit, items=wiring.items()
     )
     return ItemPage(
-        items=_present(caller.user_id, page),
+        items=present(caller.user_id, page),
         next_cursor=cursors.encode(following, query=identity) if following else None,
         total=total,
     )
 
 
+class FacetOut(BaseModel):
+    value: str
+    count: int
+
+
+class FacetsOut(BaseModel):
+    """Most frequent first; at most 100 of each."""
+
+    categories: list[FacetOut]
+    tags: list[FacetOut]
+    statuses: list[FacetOut]
+
+
+@router.get("/items/facets", operation_id="getFacets")
+def get_facets(caller: CurrentCaller, query: Annotated[FilterQuery, Query()]) -> FacetsOut:
+    """How many items there are of each category, tag and status, under the filters of the list."""
+    found = wiring.items().facets(caller.user_id, query.narrow())
+
+    def of(kind: str) -> list[FacetOut]:
+        return [FacetOut(value=facet.value, count=facet.count) for facet in found if facet.kind == kind]
+
+    return FacetsOut(categories=of("category"), tags=of("tag"), statuses=of("status"))
+
+
 @router.get("/items/{item_id}", operation_id="getItem")
 def get_item(caller: CurrentCaller, item_id: UUID) -> ItemOut:
     """One item with its latest analysis."""
-    return _present(caller.user_id, [service.get(caller.user_id, item_id, items=wiring.items())])[0]
+    return present(caller.user_id, [service.get(caller.user_id, item_id, items=wiring.items())])[0]
 
 
 @router.delete("/items/{item_id}", status_code=204, operation_id="deleteItem")
@@ -126,7 +160,55 @@ def get_item_image(
     return RedirectResponse(service.image_link(item, variant, images=wiring.images()), status_code=302)
 
 
-def _present(user_id: UUID, items: Sequence[Item]) -> list[ItemOut]:
+@router.patch("/items/{item_id}", operation_id="editItem")
+def edit_item(caller: CurrentCaller, item_id: UUID, body: ItemEdit) -> ItemOut:
+    """Change the user's own fields. They win over the analysis everywhere; search sees the change at once."""
+    return present(caller.user_id, [_edit(caller.user_id, item_id, body.changes())])[0]
+
+
+@router.post("/items/batch", operation_id="changeItems")
+def change_items(caller: CurrentCaller, body: BatchIn) -> BatchOut:
+    """Do one thing to up to 100 items."""
+    answer = BatchOut(done=[], not_found=[], not_possible=[])
+    for item_id in dict.fromkeys(body.ids):
+        try:
+            _change(caller.user_id, item_id, body)
+        except NotFound:
+            answer.not_found.append(item_id)
+        except Conflict:
+            answer.not_possible.append(item_id)
+        else:
+            answer.done.append(item_id)
+    return answer
+
+
+def _change(user_id: UUID, item_id: UUID, wanted: BatchIn) -> None:
+    items, events = wiring.items(), wiring.events()
+    match wanted.action:
+        case "delete":
+            service.delete(user_id, item_id, items=items, images=wiring.images())
+        case "reanalyze":
+            service.reanalyze(user_id, item_id, force=True, is_analyzed=True, items=items, events=events)
+        case "favorite" | "unfavorite":
+            _edit(user_id, item_id, {"favorite": wanted.action == "favorite"})
+        case "tag" | "untag":
+            tags = service.get(user_id, item_id, items=items).tags
+            add, remove = (wanted.tags, []) if wanted.action == "tag" else ([], wanted.tags)
+            _edit(user_id, item_id, {"tags": service.retag(tags, add=add, remove=remove)})
+
+
+def _edit(user_id: UUID, item_id: UUID, changes: dict[str, Any]) -> Item:
+    return service.edit(user_id, item_id, changes, items=wiring.items(), reindex=reindex, events=wiring.events())
+
+
+@router.post("/items/{item_id}/resize-only", status_code=202, operation_id="resizeItem")
+def resize_item(caller: CurrentCaller, item_id: UUID) -> ItemOut:
+    """Make the renditions anew, through the pipeline. The analysis is kept."""
+    item = service.resize(caller.user_id, item_id, items=wiring.items(), events=wiring.events())
+    return present(caller.user_id, [item])[0]
+
+
+def present(user_id: UUID, items: Sequence[Item]) -> list[ItemOut]:
     """Items as JSON, with their latest analyses fetched at once."""
     analyzed = [item.item_id for item in items if item.width is not None]
     analyses = wiring.analyses().latest(user_id, analyzed) if analyzed else {}

@@ -37,7 +37,7 @@ def rendition_key(user_id: UUID, item_id: UUID, variant: str) -> str:
 def owner_of(key: str) -> UUID | None:
     """The tenant whose prefix an original's key is under, or None for a key that is nobody's."""
     prefix, _, rest = key.partition("/images/")
-    if not rest:
+    if not rest or "\x00" in rest:  # PostgreSQL could not remember such a key
         return None
     try:
         owner = UUID(prefix)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,9 @@ from app.analysis.models import Analysis
 from app.items import service
 from app.items.models import Item, Status
 from app.items.s3 import ImageBucket
+
+# PostgreSQL stores no NUL character.
+_NO_NUL = r"^[^\x00]*$"
 
 
 class ErrorOut(BaseModel):
@@ -144,6 +147,42 @@ class UploadsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: list[DeclaredFileIn] = Field(min_length=1, max_length=100)
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=_NO_NUL)]
+
+
+class ItemEdit(BaseModel):
+    """The user's own fields; those left out stay, null takes a text back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(default=None, max_length=200, pattern=_NO_NUL)
+    notes: str | None = Field(default=None, max_length=10_000, pattern=_NO_NUL)
+    tags: list[Tag] = Field(default_factory=list, max_length=50)
+    category: str | None = Field(default=None, max_length=64, pattern=_NO_NUL)
+    favorite: bool = False
+
+    def changes(self) -> dict[str, Any]:
+        """What was sent, and only that."""
+        sent = self.model_dump(exclude_unset=True)
+        return sent | ({"tags": list(dict.fromkeys(sent["tags"]))} if "tags" in sent else {})
+
+
+class BatchIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[UUID] = Field(min_length=1, max_length=100)
+    action: Literal["delete", "tag", "untag", "favorite", "unfavorite", "reanalyze"]
+    tags: list[Tag] = Field(default_factory=list, max_length=50)
+
+
+class BatchOut(BaseModel):
+    """What was done, what is not there (or not yours), and what the item's state does not allow now."""
+
+    done: list[UUID]
+    not_found: list[UUID]
+    not_possible: list[UUID]
 
 
 class PresignedOut(BaseModel):

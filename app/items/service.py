@@ -1,15 +1,19 @@
 """What can be done with items: taking them in, reading and deleting them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from app.items import s3
 from app.items.models import ACCEPTED_TYPES, Item, ItemFilter, Presigned, Status, as_text
+from app.items.pipeline import resume_event
 from app.items.s3 import ImageBucket
 from app.items.store import ORDERS, ItemStore, NewItem, Position
-from app.platform.errors import NotFound, TooLarge, UnsupportedMedia
+from app.platform.database import Connection
+from app.platform.errors import Conflict, NotFound, TooLarge, UnsupportedMedia
+from app.platform.events import EventPublisher
 from app.platform.settings import StorageSettings
 
 # --- the door ---------------------------------------------------------------------------------------------------------
@@ -149,6 +153,81 @@ def delete(user_id: UUID, item_id: UUID, *, items: ItemStore, images: ImageBucke
     items.mark_deleted(user_id, item_id)
     images.delete(s3.keys_of(item.user_id, item.item_id, item.object_key))
     items.purge(user_id, item_id)
+
+
+def edit(
+    user_id: UUID,
+    item_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    items: ItemStore,
+    reindex: Callable[[Connection, Item], bool],
+    events: EventPublisher,
+) -> Item:
+    """Change the user's own fields. Search finds the new words at once; a changed text is embedded in the background.
+
+    Raises NotFound.
+    """
+    edited = items.edit(user_id, item_id, changes, then=reindex)
+    if edited is None:
+        raise NotFound("No such item.")
+    item, vector_is_stale = edited
+    if not vector_is_stale or item.status is not Status.READY:
+        return item
+    sent = items.rework(item, starting_as=Status.EMBEDDING, reuse_analysis=True)
+    if sent:
+        events.publish([resume_event(Status.EMBEDDING, sent.ref)])
+    return sent or item
+
+
+def retag(tags: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> list[str]:
+    """Tags without repeats, in the order they were given."""
+    return [tag for tag in dict.fromkeys([*tags, *add]) if tag not in remove]
+
+
+def reanalyze(
+    user_id: UUID, item_id: UUID, *, force: bool, is_analyzed: bool, items: ItemStore, events: EventPublisher
+) -> tuple[Item, bool]:
+    """Have an item analyzed (again), through the same stages as any other. Returns it, and whether work is under way.
+
+    Not forced, an analyzed item stays as it is, one on its way goes on, and a failed one is taken up where it failed.
+
+    Raises:
+        NotFound
+        Conflict: its image was never uploaded.
+    """
+    item = get(user_id, item_id, items=items)
+    if not force and item.status is Status.READY and is_analyzed:
+        return item, False
+    if not force and item.status not in (Status.READY, Status.FAILED, Status.UPLOADING):
+        return item, True
+    if item.width is None:
+        start = Status.PROCESSING
+    else:
+        start = Status.EMBEDDING if is_analyzed and not force else Status.ANALYZING
+    return _send(item, start, reuse_analysis=False, items=items, events=events), True
+
+
+def resize(user_id: UUID, item_id: UUID, *, items: ItemStore, events: EventPublisher) -> Item:
+    """Have an item's renditions made anew; its analysis is kept, and nothing is paid for.
+
+    Raises:
+        NotFound
+        Conflict: its image was never uploaded.
+    """
+    item = get(user_id, item_id, items=items)
+    return _send(item, Status.PROCESSING, reuse_analysis=True, items=items, events=events)
+
+
+def _send(item: Item, start: Status, *, reuse_analysis: bool, items: ItemStore, events: EventPublisher) -> Item:
+    if item.status is Status.UPLOADING:
+        raise Conflict("The image of this item has not been uploaded yet.")
+    sent = items.rework(item, starting_as=start, reuse_analysis=reuse_analysis)
+    if sent is None:
+        raise Conflict("The item was changed at the same time. Look at it again.")
+    # Lost with this process, the event is published again by cleanup: the row says what it waits for.
+    events.publish([resume_event(start, sent.ref)])
+    return sent
 
 
 def image_link(item: Item, variant: str, *, images: ImageBucket) -> str:

@@ -1,6 +1,6 @@
 """The rows of `items`: the API's reads and writes, and the pipeline's claim, fence and release."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,15 +8,19 @@ from uuid import UUID
 
 import psycopg
 
-from app.items.models import Claim, Item, ItemFilter, ItemRef, Stage
+from app.items.models import Claim, Item, ItemFilter, ItemRef, Stage, Status
 from app.platform.database import Connection, Database
 from app.platform.errors import Unavailable
 
 COLUMNS = """
-  user_id, item_id, status, generation, attempts, lease_until, error_stage, error_code, error_message,
+  user_id, item_id, status, generation, reuse_analysis, attempts, lease_until, error_stage, error_code, error_message,
   object_key, object_etag, original_filename, mime_type, file_size, sha256, width, height, taken_at,
   title, notes, tags, category, favorite, created_at, updated_at, occurred_at
 """
+
+
+# What is the user's own.
+EDITABLE = ("title", "notes", "tags", "category", "favorite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,24 @@ class Measured:
     width: int
     height: int
     taken_at: datetime | None
+    phash: int
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """An item that looks the same: `distance` of the 64 bits of the perceptual hashes differ."""
+
+    item_id: UUID
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One value of one kind (`category`, `tag`, `status`), and how many items have it."""
+
+    kind: str
+    value: str
+    count: int
 
 
 class DuplicateImage(Exception):
@@ -115,6 +137,45 @@ class ItemStore:
             rows = connection.execute(page.encode(), parameters | {"limit": limit}).fetchall()
         return [Item.from_row(row) for row in rows], total
 
+    def edit(
+        self,
+        user_id: UUID,
+        item_id: UUID,
+        changes: Mapping[str, Any],
+        *,
+        then: Callable[[Connection, Item], bool],
+    ) -> tuple[Item, bool] | None:
+        """Change the user's own fields, and run `then` in the same transaction. Returns the item and what that said.
+
+        Args:
+            changes: of `EDITABLE`, new values by name.
+        """
+        assignments = ", ".join(f"{name} = %({name})s" for name in EDITABLE if name in changes)
+        statement = EDIT.format(assignments=f"{assignments}, " if assignments else "")
+        with self._database.tenant(user_id) as connection:
+            row = connection.execute(
+                statement.encode(), dict(changes) | {"user_id": user_id, "item_id": item_id}
+            ).fetchone()
+            if row is None:
+                return None
+            item = Item.from_row(row)
+            return item, then(connection, item)
+
+    def near_duplicates(self, user_id: UUID, item: Item, *, within_bits: int) -> list[NearDuplicate]:
+        """The user's other items that look like this one, the nearest first; none before its image was looked at."""
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(
+                SELECT_NEAR_DUPLICATES, {"user_id": user_id, "item_id": item.item_id, "within_bits": within_bits}
+            ).fetchall()
+        return [NearDuplicate(**row) for row in rows]
+
+    def facets(self, user_id: UUID, narrow: ItemFilter) -> list[Facet]:
+        """How many of the items that the filter lets through are in which category, have which tag, which status."""
+        where, parameters = _conditions(user_id, narrow)
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(FACETS.format(where=where).encode(), parameters).fetchall()
+        return [Facet(row["kind"], row["value"], row["count"]) for row in rows]
+
     def mark_deleted(self, user_id: UUID, item_id: UUID) -> Item | None:
         """Hide the item and fence out whoever works on it. None: no such item (or marked before and gone by now)."""
         with self._database.tenant(user_id) as connection:
@@ -139,6 +200,14 @@ class ItemStore:
         with self._database.tenant(item.user_id) as connection:
             row = connection.execute(
                 RESTART, [mime_type, file_size, item.user_id, item.item_id, item.generation]
+            ).fetchone()
+        return Item.from_row(row) if row else None
+
+    def rework(self, item: Item, *, starting_as: Status, reuse_analysis: bool) -> Item | None:
+        """Send an item through the pipeline anew from one state on. None: it is gone, or somebody else just did."""
+        with self._database.tenant(item.user_id) as connection:
+            row = connection.execute(
+                REWORK, [starting_as, reuse_analysis, item.user_id, item.item_id, item.generation]
             ).fetchone()
         return Item.from_row(row) if row else None
 
@@ -176,6 +245,12 @@ class ItemStore:
                 connection.execute(FAIL, [stage.name, code, message, item.user_id, item.item_id, claim.token]).rowcount
             )
 
+    def note_object(self, claim: Claim, etag: str) -> None:
+        """Remember which bytes this attempt reads: other bytes under the same key are then known to be new."""
+        item = claim.item
+        with self._database.tenant(item.user_id) as connection:
+            connection.execute(NOTE_OBJECT, [etag, item.user_id, item.item_id, claim.token])
+
     def release(self, claim: Claim) -> None:
         """Let go of an item that could not be finished now, so that the next attempt need not wait for the lease."""
         item = claim.item
@@ -202,6 +277,7 @@ def save_measured(connection: Connection, item: Item, measured: Measured) -> Non
             measured.width,
             measured.height,
             measured.taken_at,
+            measured.phash,
             item.user_id,
             item.item_id,
         ],
@@ -231,6 +307,37 @@ SELECT_OTHER_WITH_SHA256 = """
 SELECT item_id FROM items WHERE user_id = %s AND sha256 = %s AND item_id <> %s AND deleted_at IS NULL
 """
 
+EDIT = f"""
+UPDATE items SET {{assignments}}updated_at = now()
+WHERE user_id = %(user_id)s AND item_id = %(item_id)s AND deleted_at IS NULL
+RETURNING {COLUMNS}
+"""
+
+SELECT_NEAR_DUPLICATES = """
+SELECT other.item_id, bit_count((other.phash # this.phash)::bit(64))::integer AS distance
+FROM items this JOIN items other ON other.user_id = this.user_id AND other.item_id <> this.item_id
+WHERE this.user_id = %(user_id)s AND this.item_id = %(item_id)s AND this.deleted_at IS NULL
+  AND other.deleted_at IS NULL AND other.phash IS NOT NULL
+  AND bit_count((other.phash # this.phash)::bit(64)) <= %(within_bits)s
+ORDER BY distance, other.item_id
+"""
+
+# Most frequent first; of tags the first hundred.
+FACETS = """
+WITH chosen AS MATERIALIZED (SELECT effective_category, tags, status FROM items WHERE {where}),
+counted AS (
+  SELECT 'category' AS kind, effective_category AS value, count(*) AS count
+  FROM chosen WHERE effective_category IS NOT NULL GROUP BY effective_category
+  UNION ALL
+  SELECT 'tag', tag, count(*) FROM chosen CROSS JOIN unnest(tags) AS tag GROUP BY tag
+  UNION ALL
+  SELECT 'status', status, count(*) FROM chosen GROUP BY status
+)
+SELECT kind, value, count
+FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY count DESC, value) AS place FROM counted) AS placed
+WHERE place <= 100 ORDER BY kind, place
+"""
+
 MARK_DELETED = f"""
 UPDATE items SET deleted_at = coalesce(deleted_at, now()), lease_token = NULL, lease_until = NULL, updated_at = now()
 WHERE user_id = %s AND item_id = %s
@@ -240,9 +347,16 @@ RETURNING {COLUMNS}
 PURGE = "DELETE FROM items WHERE user_id = %s AND item_id = %s AND deleted_at IS NOT NULL"
 
 RESTART = f"""
-UPDATE items SET status = 'processing', generation = generation + 1, lease_token = NULL, lease_until = NULL,
-  attempts = 0, error_stage = NULL, error_code = NULL, error_message = NULL,
-  mime_type = %s, file_size = %s, sha256 = NULL, object_etag = NULL, updated_at = now()
+UPDATE items SET status = 'processing', generation = generation + 1, reuse_analysis = false,
+  lease_token = NULL, lease_until = NULL, attempts = 0, error_stage = NULL, error_code = NULL, error_message = NULL,
+  mime_type = %s, file_size = %s, sha256 = NULL, object_etag = NULL, phash = NULL, updated_at = now()
+WHERE user_id = %s AND item_id = %s AND generation = %s AND deleted_at IS NULL
+RETURNING {COLUMNS}
+"""
+
+REWORK = f"""
+UPDATE items SET status = %s, generation = generation + 1, reuse_analysis = %s, lease_token = NULL, lease_until = NULL,
+  attempts = 0, error_stage = NULL, error_code = NULL, error_message = NULL, updated_at = now()
 WHERE user_id = %s AND item_id = %s AND generation = %s AND deleted_at IS NULL
 RETURNING {COLUMNS}
 """
@@ -267,13 +381,16 @@ UPDATE items SET status = 'failed', lease_token = NULL, lease_until = NULL,
 WHERE user_id = %s AND item_id = %s AND lease_token = %s
 """
 
+NOTE_OBJECT = "UPDATE items SET object_etag = %s WHERE user_id = %s AND item_id = %s AND lease_token = %s"
+
 RELEASE = """
 UPDATE items SET lease_token = NULL, lease_until = NULL, updated_at = now()
 WHERE user_id = %s AND item_id = %s AND lease_token = %s
 """
 
 SAVE_MEASURED = """
-UPDATE items SET mime_type = %s, file_size = %s, sha256 = %s, object_etag = %s, width = %s, height = %s, taken_at = %s
+UPDATE items SET mime_type = %s, file_size = %s, sha256 = %s, object_etag = %s, width = %s, height = %s, taken_at = %s,
+  phash = %s
 WHERE user_id = %s AND item_id = %s
 """
 
@@ -313,7 +430,7 @@ ORDERS = {
     "title": _order(
         "coalesce(title, original_filename)",
         "text",
-        lambda item: item.title or item.original_filename,
+        lambda item: item.original_filename if item.title is None else item.title,
         descending=False,
     ),
 }

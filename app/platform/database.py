@@ -15,6 +15,10 @@ from app.platform.settings import DatabaseSettings
 
 Connection = psycopg.Connection[dict[str, Any]]
 
+# The pool's own attempts stop before the request that asked for them gives up, so that the next request makes new ones.
+# Left alone they come ever further apart, and whoever asks in between gets nothing, although the server is back.
+_RECONNECT_S = 1
+
 
 class Database:
     """Connections are opened on first use and checked before each: a frozen Lambda wakes up with dead ones."""
@@ -36,6 +40,7 @@ class Database:
             min_size=0,
             max_size=settings.database_pool_size,
             timeout=settings.database_connect_timeout_s,
+            reconnect_timeout=_RECONNECT_S,
             check=ConnectionPool.check_connection,
             num_workers=1,
             open=False,

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import DuplicateDatabase, UniqueViolation
 from yoyo import get_backend, read_migrations
 from yoyo.connections import DatabaseURI
 
@@ -42,7 +43,10 @@ def ensure_database(admin_url: str, name: str) -> bool:
     with psycopg.connect(admin_url, autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except (DuplicateDatabase, UniqueViolation):
+            return False  # somebody else just did
         return True
 
 

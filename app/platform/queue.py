@@ -12,6 +12,9 @@ Envelope = Mapping[str, Any]
 # One verdict per envelope: None lets the message go, a number gives it back for that many seconds.
 Handle = Callable[[Sequence[Envelope]], Sequence[int | None]]
 
+# What the log says of a batch whose handling raised what nobody understands.
+BATCH_FAILED = "batch failed"
+
 # SQS hides a message for at most 12 hours from when it was received.
 _MOST_DELAY_S = 11 * 3600
 
@@ -28,6 +31,10 @@ def consume(event: Mapping[str, Any], *, handle: Handle, queue_url: str, sqs: An
     except Unavailable as exc:
         logger.warning("batch given back", reason=exc.detail)
         verdicts = [exc.retry_after] * len(records)
+    except Exception:
+        # Which messages it was, nobody else knows: scripts/dlq.py finds the reason of a dead letter by this line.
+        logger.exception(BATCH_FAILED, message_ids=[record["messageId"] for record in records])
+        raise
     failures = []
     for record, delay in zip(records, verdicts, strict=True):
         if delay is not None:

@@ -30,7 +30,8 @@ class DatabaseSettings(_Settings):
     database_iam_auth: bool = False
     # One per Lambda execution environment (it serves one request at a time); more under a threaded server.
     database_pool_size: int = Field(default=1, ge=1, le=50)
-    database_connect_timeout_s: int = Field(default=5, ge=1, le=30)
+    # An outage must be told within 5 s of the request.
+    database_connect_timeout_s: int = Field(default=3, ge=1, le=30)
     database_statement_timeout_ms: int = Field(default=15_000, ge=100)
 
 
@@ -45,10 +46,25 @@ class StorageSettings(_Settings):
 
 
 class ImageSettings(_Settings):
-    """Limits enforced before pixels are decoded, and what comes out."""
+    """What an image may ask of us, checked before it is decoded where that can be known; and what comes out."""
 
     image_max_bytes: int = 50 * 1024 * 1024
     image_max_pixels: int = 50_000_000
+    # The first one is shown; what is refused is a file made to be walked through.
+    image_max_frames: int = 10_000
+    # EXIF, XMP, ICC, comments and what else is not the picture. Phones hide depth maps of some megabytes in XMP.
+    image_max_metadata_bytes: int = 16 * 1024 * 1024
+    # Encoders write about ten. Each is a pass over the whole picture, however few bytes it takes.
+    image_max_scans: int = 100
+    # Processor time, so that a busy machine makes no image fail.
+    image_decode_cpu_seconds: int = 15
+    # On the clock, inside the Lambda's own timeout; the image is tried again.
+    image_decode_wall_seconds: int = 40
+    # Address space of the process that decodes, its code included.
+    image_decode_memory_bytes: int = 1024 * 1024 * 1024
+    # How many of the 64 bits may differ between near-duplicates: docs/images.md.
+    near_duplicate_bits: int = 8
+    # At most this; at least 15/16 of it where the original is larger (a JPEG decoded at one half is taken as it is).
     display_long_edge: int = 2048
     thumbnail_long_edge: int = 512
 
@@ -61,33 +77,82 @@ class AuthSettings(_Settings):
     cognito_jwks_url: HttpUrl
 
 
-class StageSettings(_Settings):
+class ProviderSettings(_Settings):
+    """How long a provider may take for one image or one batch, on the wall's clock."""
+
+    provider_deadline_s: int = 60
+
+
+class StageSettings(ProviderSettings):
     """A pipeline stage's queue and clock: provider deadline < Lambda timeout < lease < visibility timeout."""
 
     queue_url: str
     lease_seconds: int = 120
-    provider_deadline_s: int = 60
     # How often one item may be tried in one stage before it is given up (cleanup counts, so nothing loops for ever).
     max_attempts: int = 25
 
 
-class AnalysisSettings(_Settings):
+class AnalysisSettings(ProviderSettings):
+    """Who describes images. Keys are parameters (`app.platform.parameters`), never settings."""
+
     analysis_provider: Literal["local", "claude", "bedrock", "openai"]
+    # Empty: the newest Sonnet that the SDK knows. On Bedrock a model or inference profile id.
+    analysis_model: str = ""
+    # How much Claude thinks before it answers; empty for models that know no effort.
+    analysis_effort: Literal["", "low", "medium", "high"] = "low"
+    anthropic_base_url: str = "https://api.anthropic.com"
+    # Empty: the function's own region.
+    bedrock_base_url: str = ""
 
 
-class EmbeddingSettings(_Settings):
+class EmbeddingSettings(ProviderSettings):
+    """Who embeds. Another model means other vectors: what is indexed must be embedded again."""
+
     embedding_provider: Literal["local", "voyage"]
+    # Empty: the provider's default.
+    embedding_model: str = ""
+    voyage_base_url: str = "https://api.voyageai.com"
+    # Somebody waits for a search, and the words alone answer it too.
+    embedding_query_deadline_s: float = 4
 
 
 class SearchSettings(_Settings):
     """Retrieval constants and where they come from: docs/search.md."""
 
+    # Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"; Lucene's defaults.
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
-    hybrid_bm25_weight: float = 0.3
-    hybrid_vector_weight: float = 0.7
-    rrf_c: int = 15
+    # How many of each arm's best are fused.
     arm_depth: int = 50
+
+    # `scores`: each arm's scores over its best one's, cosines counted from the tenant's mean; then the weighted sum.
+    # `ranks`: weighted reciprocal ranks. Measured in docs/search.md: scores win on every set, at equal weights, and
+    # with a weak embedder most; the rank weights are those that win with a strong one.
+    hybrid_fusion: Literal["scores", "ranks"] = "scores"
+    hybrid_bm25_weight: float = Field(default=0.5, ge=0, le=1)
+    hybrid_vector_weight: float = Field(default=0.5, ge=0, le=1)
+    rrf_bm25_weight: float = Field(default=0.3, ge=0, le=1)
+    rrf_vector_weight: float = Field(default=0.7, ge=0, le=1)
+    rrf_c: int = 15
+
+    # Abstention: app/search/abstention.py has the rule, docs/search.md the rates at this operating point.
+    abstain_below: float = 0.35
+    abstain_z_weight: float = 0.15
+    # By words alone (bm25, or no vectors to be had).
+    abstain_known_below: float = 0.25
+    # What cosines of a query and an unrelated item are like in general, for tenants with too few items to tell:
+    # all-MiniLM-L6-v2 over both evaluation sets; counts as so many items.
+    background_mean: float = 0.15
+    background_deviation: float = 0.1
+    background_items: int = 10
+
+    # Hits of a hybrid search that score less than this share of the best one's are left out.
+    hybrid_cutoff: float = Field(default=0.15, ge=0, le=1)
+
+    # Of the 64 bits of two perceptual hashes, how many may differ before similar items stop looking the same.
+    near_duplicate_bits: int = 8
+    # Query embeddings kept per container (4 kB each).
+    query_cache_size: int = Field(default=512, ge=0)
 
 
 class CleanupSettings(_Settings):

@@ -9,6 +9,7 @@ from app.platform import aws
 from app.platform.database import Database
 from app.platform.errors import PermanentFailure
 from app.platform.eventbridge import EventBridgePublisher
+from app.platform.parameters import Parameters, Secret
 from app.platform.settings import (
     AnalysisSettings,
     AuthSettings,
@@ -18,6 +19,7 @@ from app.platform.settings import (
     SearchSettings,
     StageSettings,
     StorageSettings,
+    service_settings,
 )
 
 # What only some functions use is imported where it is built: each bundle carries only its own requirements.
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from app.realtime.gateway import WebSocketGateway
     from app.realtime.store import ConnectionStore
     from app.search.models import Embedder
+    from app.search.query_vectors import QueryVectors
     from app.search.store import SearchStore
+    from app.search.suggestions import SuggestionStore
 
 
 @cache
@@ -54,7 +58,26 @@ def analyses() -> "AnalysisStore":
 def search_index() -> "SearchStore":
     from app.search.store import SearchStore
 
-    return SearchStore(database(), SearchSettings())
+    return SearchStore(database(), search_settings())
+
+
+@cache
+def search_settings() -> SearchSettings:
+    return SearchSettings()
+
+
+@cache
+def query_vectors() -> "QueryVectors":
+    from app.search.query_vectors import QueryVectors
+
+    return QueryVectors(search_settings().query_cache_size)
+
+
+@cache
+def suggestions() -> "SuggestionStore":
+    from app.search.suggestions import SuggestionStore
+
+    return SuggestionStore(database())
 
 
 @cache
@@ -111,30 +134,65 @@ def websocket_gateway() -> "WebSocketGateway":
 
 
 @cache
+def parameters() -> Parameters:
+    return Parameters(aws.client("ssm"), environment=service_settings().environment)
+
+
+@cache
+def analysis_settings() -> AnalysisSettings:
+    return AnalysisSettings()  # type: ignore[call-arg]
+
+
+@cache
 def analyzer() -> "Analyzer":
     """The configured vision provider.
 
     Raises:
         PermanentFailure: `provider_not_configured`.
     """
-    provider = AnalysisSettings().analysis_provider  # type: ignore[call-arg]
-    if provider == "local":
-        from app.analysis.local import LocalAnalyzer
+    settings = analysis_settings()
+    match settings.analysis_provider:
+        case "local":
+            from app.analysis.local import LocalAnalyzer
 
-        return LocalAnalyzer()
-    raise PermanentFailure("provider_not_configured", f"The analysis provider {provider!r} is not available here.")
+            return LocalAnalyzer()
+        case "claude" | "bedrock":
+            return _claude(settings)
+    raise PermanentFailure(
+        "provider_not_configured", f"The analysis provider {settings.analysis_provider!r} is not available here."
+    )
+
+
+def _claude(settings: AnalysisSettings) -> "Analyzer":
+    from app.analysis import claude
+
+    if settings.analysis_provider == "bedrock":
+        provider = claude.bedrock(base_url=settings.bedrock_base_url or None)
+        model = settings.analysis_model or claude.newest_sonnet_on_bedrock()
+    else:
+        secret = Secret(parameters(), "anthropic_api_key")
+        provider = claude.anthropic_api(secret, base_url=settings.anthropic_base_url)
+        model = settings.analysis_model or claude.newest_sonnet()
+    return claude.ClaudeAnalyzer(
+        provider, model=model, deadline_s=settings.provider_deadline_s, effort=settings.analysis_effort
+    )
 
 
 @cache
 def embedder() -> "Embedder":
-    """The configured embedding provider.
-
-    Raises:
-        PermanentFailure: `provider_not_configured`.
-    """
-    provider = EmbeddingSettings().embedding_provider  # type: ignore[call-arg]
-    if provider == "local":
+    """The configured embedding provider."""
+    settings = EmbeddingSettings()  # type: ignore[call-arg]
+    if settings.embedding_provider == "local":
         from app.search.local import LocalEmbedder
 
         return LocalEmbedder()
-    raise PermanentFailure("provider_not_configured", f"The embedding provider {provider!r} is not available here.")
+
+    from app.search.voyage import DEFAULT_MODEL, VoyageEmbedder
+
+    return VoyageEmbedder(
+        Secret(parameters(), "voyage_api_key"),
+        model=settings.embedding_model or DEFAULT_MODEL,
+        base_url=settings.voyage_base_url,
+        deadline_s=settings.provider_deadline_s,
+        query_deadline_s=settings.embedding_query_deadline_s,
+    )

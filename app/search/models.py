@@ -1,7 +1,8 @@
 """Searching: the question, the hits, and what embeds text. Types only, no I/O."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -9,6 +10,14 @@ from uuid import UUID
 
 # What the column holds; shorter vectors are padded with zeros, which changes no cosine.
 DIMENSIONS = 1024
+
+# Around matched words in `highlights`. Plain text on purpose: a front end splits at them and escapes as ever. Pairs of
+# brackets that were in the text before are spaced out, so that a pair is always a mark.
+MARK_START, MARK_END = "[[", "]]"
+
+
+# Three letters or more; digits and punctuation are nothing to complete.
+_WORD = re.compile(r"[^\W\d_]{3,40}")
 
 
 class SearchType(StrEnum):
@@ -53,16 +62,26 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An item as search sees it: three fields of the lexical index by weight, and the text that is embedded."""
+    """An item as search sees it: three fields of the lexical index by weight, and the text that is embedded.
+
+    `essence` is not all of it: embedding models read only so far (MiniLM 256 word pieces) and remember repeats, so it
+    has what the picture is about first and every line once (docs/search.md has the orders that were measured).
+    """
 
     headline: str
     labels: str
     body: str
+    essence: str = ""
 
     @property
     def text(self) -> str:
-        """What is embedded: the most telling first, because models read only so far."""
-        return "\n".join(part for part in (self.headline, self.labels, self.body) if part)
+        """What is embedded: the essence, or all there is."""
+        return self.essence or "\n".join(part for part in (self.headline, self.labels, self.body) if part)
+
+    @property
+    def words(self) -> list[str]:
+        """What type-ahead completes: the words of headline and labels, in lower case, once each, at most 100."""
+        return list(dict.fromkeys(_WORD.findall(f"{self.headline} {self.labels}".lower())))[:100]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +106,43 @@ class Hit:
     headline: str
     summary: str
     metadata: dict[str, Any]
+    # The query's words that stand in the item, rarest first; and its texts with them marked (MARK_START, MARK_END).
+    matched_terms: list[str] = field(default_factory=list)
+    highlights: list[str] = field(default_factory=list)
+    # Among similar items: it looks the same.
+    near_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one search learned about whether anything answers the query; None where that arm did not take part.
+
+    `known` (0..1): the share of the query's idf mass whose words some item of the tenant holds. The rest describes the
+    cosines between the query and the `compared` items: the nearest one's, their mean, their standard deviation.
+    """
+
+    known: float | None
+    compared: int = 0
+    nearest: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hits, best first, and what speaks for and against there being an answer at all."""
+
+    hits: list[Hit]
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer to one search. `degraded` names the arms that could not take part."""
+    """The answer to one search. `degraded` names the arms that could not take part.
+
+    `abstained`: nothing the tenant owns answers; then there are no hits.
+    """
 
     hits: list[Hit]
     degraded: list[str]
+    abstained: bool = False

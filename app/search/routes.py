@@ -1,17 +1,16 @@
 """Search over HTTP."""
 
 import time
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.items import s3
 from app.platform import wiring
-from app.platform.http import PROBLEMS, CurrentCaller, printable
-from app.search import service
+from app.platform.http import PROBLEMS, CurrentCaller, Moment, printable
+from app.search import service, suggestions
 from app.search.models import SCORE_TYPES, Hit, ScoreType, SearchFilter, SearchType
 
 router = APIRouter(tags=["search"], responses=PROBLEMS)
@@ -32,8 +31,8 @@ class SearchIn(BaseModel):
     top_k: int = Field(default=10, ge=1, le=50)
     category_filter: Annotated[str, AfterValidator(_clean)] | None = Field(default=None, max_length=64)
     tags: list[Annotated[str, AfterValidator(_clean)]] | None = Field(default=None, max_length=20)
-    occurred_from: datetime | None = Field(default=None, alias="from")
-    occurred_to: datetime | None = Field(default=None, alias="to")
+    occurred_from: Moment | None = Field(default=None, alias="from")
+    occurred_to: Moment | None = Field(default=None, alias="to")
     min_relevance_score: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     min_similarity_score: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
 
@@ -60,7 +59,11 @@ class SearchResult(BaseModel):
     category: str | None
     headline: str
     summary: str
+    # Plain text with matched words between [[ and ]]: title or headline, notes, summary, pieces of the extracted text.
     highlights: list[str]
+    # The query's words that stand in the item, rarest first.
+    matched_terms: list[str]
+    near_duplicate: bool = False
     thumbnail_url: str
     metadata: dict[str, Any]
 
@@ -79,7 +82,13 @@ class SearchOut(BaseModel):
 def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
     """Find the caller's items by words (`bm25`), by meaning (`vector`), or by both (`hybrid`)."""
     started = time.perf_counter()
-    found = service.search(caller.user_id, body.question(), index=wiring.search_index(), embedder=wiring.embedder)
+    found = service.search(
+        caller.user_id,
+        body.question(),
+        index=wiring.search_index(),
+        embedder=lambda: wiring.query_vectors().over(wiring.embedder()),
+        settings=wiring.search_settings(),
+    )
     elapsed = time.perf_counter() - started
     results = [_result(caller.user_id, rank, hit, body.search_type) for rank, hit in enumerate(found.hits, start=1)]
     return SearchOut(
@@ -87,9 +96,103 @@ def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
         search_type=body.search_type,
         results=results,
         total_results=len(results),
-        abstained=not results,
+        abstained=found.abstained,
         degraded=found.degraded,
         retrieval_time_ms=round(elapsed * 1000, 2),
+    )
+
+
+class SuggestQuery(BaseModel):
+    """What was typed so far."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Annotated[str, AfterValidator(_clean)] = Field(min_length=1, max_length=200)
+    limit: int = Field(default=8, ge=1, le=20)
+
+
+class SuggestionOut(BaseModel):
+    """`text` is the whole query with its last word completed; `count` says how many of the items have it."""
+
+    text: str
+    completion: str
+    kind: Literal["tag", "category", "term"]
+    count: int
+
+
+class SuggestionsOut(BaseModel):
+    query: str
+    suggestions: list[SuggestionOut]
+
+
+@router.get("/search/suggest", operation_id="suggest")
+def suggest(caller: CurrentCaller, query: Annotated[SuggestQuery, Query()]) -> SuggestionsOut:
+    """Complete the last word with the caller's own tags, categories and frequent words, most frequent first."""
+    before, last = suggestions.split(query.q)
+    found = wiring.suggestions().complete(caller.user_id, last, limit=query.limit) if last else []
+    return SuggestionsOut(
+        query=query.q,
+        suggestions=[
+            SuggestionOut(text=f"{before}{each.text}", completion=each.text, kind=each.kind, count=each.count)
+            for each in found
+        ],
+    )
+
+
+class QueryCacheOut(BaseModel):
+    """The query embeddings that this container remembers; `hit_rate` is in 0..1."""
+
+    size: int
+    entries: int
+    hits: int
+    misses: int
+    hit_rate: float
+
+
+class SearchConfigOut(BaseModel):
+    """The values in force. `retrieval` has every setting of SearchSettings by its name."""
+
+    search_types: list[SearchType]
+    default_search_type: SearchType
+    default_top_k: int
+    max_top_k: int
+    embedding_provider: str
+    embedding_model: str
+    dimensions: int
+    retrieval: dict[str, float | int | str]
+    query_cache: QueryCacheOut
+
+
+@router.get("/search/config", operation_id="getSearchConfig")
+def get_search_config(caller: CurrentCaller) -> SearchConfigOut:
+    """What searches run with, read from the settings."""
+    provider, cache = wiring.embedder(), wiring.query_vectors().report()
+    top_k = SearchIn.model_json_schema()["properties"]["top_k"]
+    return SearchConfigOut(
+        search_types=list(SearchType),
+        default_search_type=SearchIn.model_fields["search_type"].default,
+        default_top_k=top_k["default"],
+        max_top_k=top_k["maximum"],
+        embedding_provider=provider.provider,
+        embedding_model=provider.model,
+        dimensions=provider.dimensions,
+        retrieval=wiring.search_settings().model_dump(),
+        query_cache=QueryCacheOut(
+            size=cache.size, entries=cache.entries, hits=cache.hits, misses=cache.misses, hit_rate=cache.hit_rate
+        ),
+    )
+
+
+class SimilarOut(BaseModel):
+    results: list[SearchResult]
+
+
+@router.get("/items/{item_id}/similar", operation_id="getSimilarItems")
+def get_similar(caller: CurrentCaller, item_id: UUID, top_k: Annotated[int, Query(ge=1, le=50)] = 10) -> SimilarOut:
+    """The items nearest to this one by vector. Those that look the same are marked `near_duplicate`."""
+    hits = service.similar(caller.user_id, item_id, top_k=top_k, items=wiring.items(), index=wiring.search_index())
+    return SimilarOut(
+        results=[_result(caller.user_id, rank, hit, SearchType.VECTOR) for rank, hit in enumerate(hits, start=1)]
     )
 
 
@@ -104,7 +207,9 @@ def _result(user_id: UUID, rank: int, hit: Hit, search_type: SearchType) -> Sear
         category=hit.category,
         headline=hit.headline,
         summary=hit.summary,
-        highlights=[],
+        highlights=hit.highlights,
+        matched_terms=hit.matched_terms,
+        near_duplicate=hit.near_duplicate,
         thumbnail_url=wiring.images().presign_get(s3.rendition_key(user_id, hit.item_id, "thumbnail")),
         metadata=hit.metadata,
     )

@@ -20,6 +20,7 @@ def _analyze(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
         [ItemRef(event.user_id, event.item_id, event.generation) for event in events],
         items=wiring.items(),
         images=wiring.images(),
+        analyses=wiring.analyses(),
         analyzer=wiring.analyzer,
         events=wiring.events(),
         settings=wiring.stage_settings(),

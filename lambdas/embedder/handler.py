@@ -20,6 +20,7 @@ def _embed(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
         [ItemRef(event.user_id, event.item_id, event.generation) for event in events],
         items=wiring.items(),
         analyses=wiring.analyses(),
+        index=wiring.search_index(),
         embedder=wiring.embedder,
         events=wiring.events(),
         settings=wiring.stage_settings(),

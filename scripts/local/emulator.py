@@ -106,8 +106,8 @@ def _environment(port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Two workers on two cores: numpy's own threads would only get into each other's way.
         "OPENBLAS_NUM_THREADS": "1",
-        # One address in everything that the SDKs sign and call.
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        # One address in everything that the Lambdas' SDKs sign and call; a proxy may stand before the cloud.
+        "AWS_ENDPOINT_URL": os.environ.get("COLLECTIONS_SDK_ENDPOINT") or f"http://127.0.0.1:{port}",
     }  # fmt: skip
 
 

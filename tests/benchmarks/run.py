@@ -2,9 +2,14 @@
 
 import sys
 
-from tests.benchmarks import imports, local_cloud
+from tests.benchmarks import images, imports, local_cloud, search
 
-SECTIONS = {"imports": imports.measure, "local_cloud": local_cloud.measure}
+SECTIONS = {
+    "imports": imports.measure,
+    "images": images.measure,
+    "search": search.measure,
+    "local_cloud": local_cloud.measure,
+}
 
 
 def main(chosen: list[str]) -> None:

@@ -154,6 +154,23 @@ def _image_link(user: Collection, item_id: str, variant: str) -> str:
     return answer.headers["location"]
 
 
+def test_an_edit_is_found_at_once_and_survives_a_new_analysis(user: Collection) -> None:
+    item = user.settled(user.upload(note("Nothing about ships")).json()["id"])
+
+    user.api.patch(f"/items/{item['id']}", json={"title": "Lightship Elbe 3", "tags": ["museum"]}).raise_for_status()
+    at_once = user.search("lightship", search_type="bm25")
+    user.settled(item["id"])
+    forced = user.api.post(f"/items/{item['id']}/analyze", json={"force_reanalyze": True})
+    again = user.settled(item["id"])
+    versions = user.api.get(f"/items/{item['id']}/analyses").json()["items"]
+
+    assert [result["item_id"] for result in at_once] == [item["id"]]
+    assert forced.status_code == 202
+    assert (again["title"], again["tags"]) == ("Lightship Elbe 3", ["museum"])
+    assert len(versions) == 2
+    assert user.search("lightship", search_type="vector")[0]["headline"] == "Lightship Elbe 3"
+
+
 def test_the_same_bytes_are_the_same_item(user: Collection) -> None:
     body = note("Only once")
 

@@ -32,6 +32,18 @@ def test_the_local_cloud_needs_no_key_and_listens_where_it_is_told() -> None:
     assert (cloud.analysis_provider, cloud.embedding_provider) == ("local", "local")
 
 
+def test_providers_can_be_played_by_a_stub_on_the_local_cloud_only() -> None:
+    asked = {"analysis_provider": "claude", "embedding_provider": "voyage", "provider_endpoint": "http://127.0.0.1:9/"}
+
+    local = chosen_cloud(App(context=local_context(**asked)).node)
+    aws = chosen_cloud(App(context=asked).node)
+
+    assert local.analysis_settings["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:9"
+    assert local.embedding_settings == {"EMBEDDING_PROVIDER": "voyage", "VOYAGE_BASE_URL": "http://127.0.0.1:9"}
+    assert aws.analysis_settings == {"ANALYSIS_PROVIDER": "claude"}
+    assert aws.embedding_settings == {"EMBEDDING_PROVIDER": "voyage"}
+
+
 @pytest.mark.parametrize(
     ("context", "message"),
     [

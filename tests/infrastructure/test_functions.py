@@ -4,11 +4,12 @@ import os
 import platform
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic_settings import BaseSettings
-from synthesized import BUNDLES, Synthesized
+from synthesized import BUNDLES, Synthesized, synthesize
 
 from app.platform import settings as s
 
@@ -159,6 +160,31 @@ def test_a_role_reaches_what_it_names(either: Synthesized, bundle: str) -> None:
 
 def test_no_role_takes_a_ready_made_policy(either: Synthesized) -> None:
     assert not [role for role in either.properties_of("AWS::IAM::Role") if role.get("ManagedPolicyArns")]
+
+
+def test_only_the_analyzer_may_call_bedrock_and_only_where_it_is_chosen(
+    aws: Synthesized, bundles: Path, tmp_path: Path
+) -> None:
+    chosen = synthesize(tmp_path, cloud="aws", env="test", bundles=str(bundles), analysis_provider="bedrock")
+
+    callers = {bundle for bundle in BUNDLES if claude_on_bedrock(chosen, bundle)}
+
+    assert callers == {"analyzer"}
+    assert claude_on_bedrock(chosen, "analyzer") == {
+        "arn:aws:bedrock:*::foundation-model/anthropic.*",
+        "arn:aws:bedrock:*:123456789012:inference-profile/*.anthropic.*",
+    }
+    assert not claude_on_bedrock(aws, "analyzer")
+    assert chosen.violations == []
+
+
+def claude_on_bedrock(stack: Synthesized, bundle: str) -> set[str]:
+    return {
+        stack.text(resource)
+        for statement in stack.statements(bundle)
+        if "bedrock:InvokeModel" in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
 
 
 RENDITIONS = {"display", "thumbnails"}

@@ -1,5 +1,6 @@
 """Real PostgreSQL (embedded, a fresh one per session) and S3 by moto. Tests share the database, never a tenant."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -28,10 +29,20 @@ REGION = "eu-central-1"
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """libpq URL of an empty server's owner."""
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgres:@", "postgres@")
+def server_url() -> Iterator[str]:
+    """libpq URL of an empty server's owner.
+
+    Not under pytest's own folder: every new session closes that to other users, and PostgreSQL is one of them where
+    the tests run as root.
+    """
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="collections-postgres-"), cleanup_mode="delete")
+    url = server.get_uri().replace("postgres:@", "postgres@")
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Nobody needs this data after a crash, and waiting for the disk is most of what the tests would do.
+        connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
 
 

@@ -348,17 +348,19 @@ def test_objects_that_somebody_else_named_are_left(
     assert objects(images) == {key}
 
 
-def test_orphans_are_found_beyond_the_first_page_of_a_thousand(
-    images: AgeingBucket, user_id: UUID, add: Add, sweep: Sweep
+def test_orphans_are_found_on_every_page_of_a_large_bucket(
+    images: AgeingBucket, user_id: UUID, add: Add, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "10")
+    monkeypatch.setattr(s3, "_DELETE_AT_ONCE", 10)
     item = add(Status.READY)
-    for _ in range(1005):
+    for _ in range(25):
         images.put(s3.rendition_key(user_id, uuid4(), "thumbnail"), b"", content_type="image/webp")
     images.age = timedelta(hours=2)
 
     report = sweep()
 
-    assert report.orphan_objects == 1005
+    assert report.orphan_objects == 25
     assert objects(images) == {item.object_key}
 
 

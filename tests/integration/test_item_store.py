@@ -45,7 +45,17 @@ def new_item(user_id: UUID, *, filename: str = "photo.jpg", digest: bytes | None
 
 
 def measured(body: bytes = b"bytes", **changes: Any) -> Measured:
-    return replace(Measured("image/png", len(body), sha256(body).digest(), "etag", 40, 30, None), **changes)
+    what = Measured(
+        mime_type="image/png",
+        file_size=len(body),
+        sha256=sha256(body).digest(),
+        etag="etag",
+        width=40,
+        height=30,
+        taken_at=None,
+        phash=-1,
+    )
+    return replace(what, **changes)
 
 
 def keep(_connection: Connection) -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from app.analysis.local import LocalAnalyzer
+from app.analysis.local import PROMPT_VERSION, LocalAnalyzer
 from app.analysis.models import AnalysisDocument, ImageFacts
 from app.platform.errors import PermanentFailure
 
@@ -60,7 +60,7 @@ def test_a_drawn_receipt_is_read_and_recognised(analyzer: LocalAnalyzer, capfd: 
     assert answer.document.category == "receipt"
     assert answer.document.headline == "GREEN GROCER · receipt, total EUR 7.29 · 2026-03-14"
     assert "Sourdough bread 4.80" in answer.document.image_details.extracted_text
-    assert (answer.provider, answer.prompt_version, answer.usage.cost_usd) == ("local", "local-1", 0)
+    assert (answer.provider, answer.prompt_version, answer.usage.cost_usd) == ("local", PROMPT_VERSION, 0)
     assert AnalysisDocument.model_validate(answer.document.model_dump()) == answer.document
     assert capfd.readouterr() == ("", "")
 

@@ -25,10 +25,12 @@ from app.items.pipeline import Verdict
 from app.items.processing import process_images, receive_object
 from app.items.s3 import ImageBucket
 from app.items.store import ItemStore, NewItem
-from app.platform.errors import NotFound, PermanentFailure, Unavailable
+from app.platform.database import Database
+from app.platform.errors import Conflict, NotFound, PermanentFailure, Unavailable
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemEvent, ItemFailed, ItemReady
-from app.platform.settings import ImageSettings, StageSettings, StorageSettings
+from app.platform.settings import ImageSettings, SearchSettings, StageSettings, StorageSettings
 from app.search.service import embed_items
+from app.search.store import SearchStore
 from tests.fakes import CountingAnalyzer, CountingEmbedder, RecordingEvents
 
 SETTINGS = StageSettings(queue_url="https://queue")
@@ -100,6 +102,7 @@ class World:
     user_id: UUID
     items: ItemStore
     analyses: AnalysisStore
+    index: SearchStore
     images: HookedBucket
     owner: psycopg.Connection
     client: Any
@@ -187,6 +190,7 @@ class World:
             refs,
             items=self.items,
             images=self.images,
+            analyses=self.analyses,
             analyzer=lambda: self.analyzer,
             events=self.events,
             settings=SETTINGS,
@@ -197,6 +201,7 @@ class World:
             refs,
             items=self.items,
             analyses=self.analyses,
+            index=self.index,
             embedder=lambda: self.embedder,
             events=self.events,
             settings=SETTINGS,
@@ -227,12 +232,14 @@ def world(
     user_id: UUID,
     items: ItemStore,
     analyses: AnalysisStore,
+    database_pool: Database,
     owner: psycopg.Connection,
     s3_client: Any,
     bucket_name: str,
 ) -> World:
     images = HookedBucket(s3_client, StorageSettings(bucket_name=bucket_name))
-    return World(user_id, items, analyses, images, owner, s3_client, bucket_name)
+    index = SearchStore(database_pool, SearchSettings())
+    return World(user_id, items, analyses, index, images, owner, s3_client, bucket_name)
 
 
 def test_an_upload_becomes_an_item_that_can_be_found(world: World) -> None:
@@ -505,7 +512,8 @@ def test_a_replaced_object_goes_through_the_pipeline_as_the_next_generation(worl
     assert item
     assert (item.status, item.generation, item.width) == (Status.READY, 2, 50)
     assert item.sha256 == sha256(picture("blue", size=(50, 40))).digest()
-    assert world.calls() == (2, 2)
+    # Both pictures were described in the same words: those are embedded once.
+    assert world.calls() == (2, 1)
     assert world.all_rows() == (1, 2, 1)
 
 
@@ -529,7 +537,7 @@ def test_a_replaced_object_announced_five_times_at_once_is_one_new_generation(wo
     world.drain(item.object_key)
 
     assert world.now(item).generation == 2
-    assert world.calls() == (2, 2)
+    assert world.calls() == (2, 1)
 
 
 @pytest.mark.parametrize("first", [b"", b"half an upload", picture()[:300]])
@@ -710,3 +718,69 @@ def test_two_tenants_in_one_batch_stay_apart(world: World, owner: psycopg.Connec
     owner.execute("DELETE FROM items WHERE user_id = %s", [somebody])
     assert verdicts == [None, None]
     assert owners == [(user_id,) for user_id in sorted([tenant, somebody])]
+
+
+def test_a_forced_analysis_is_a_new_version_and_the_old_one_is_kept(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+
+    again, under_way = service.reanalyze(
+        world.user_id, item.item_id, force=True, is_analyzed=True, items=world.items, events=world.events
+    )
+    world.drain(*world.events.published[-1:])
+
+    versions = world.analyses.versions(world.user_id, item.item_id)
+    assert under_way
+    assert again.status is Status.ANALYZING
+    assert [analysis.version for analysis in versions] == [2, 1]
+    assert world.now(item).status is Status.READY
+    assert world.analyzer.calls == 2
+
+
+def test_an_analyzed_item_is_not_analyzed_again_unless_forced(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+
+    same, under_way = service.reanalyze(
+        world.user_id, item.item_id, force=False, is_analyzed=True, items=world.items, events=world.events
+    )
+
+    assert not under_way
+    assert same.generation == 1
+
+
+def test_new_renditions_cost_no_analysis_and_no_embedding(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    paid = world.calls()
+
+    service.resize(world.user_id, item.item_id, items=world.items, events=world.events)
+    world.drain(*world.events.published[-1:])
+
+    assert world.now(item).status is Status.READY
+    assert world.calls() == paid
+    assert world.all_rows() == (1, 1, 1)
+
+
+def test_a_failed_item_is_taken_up_where_it_failed(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.owner.execute("UPDATE items SET status = 'failed', error_code = 'gave_up' WHERE item_id = %s", [item.item_id])
+
+    service.reanalyze(
+        world.user_id, item.item_id, force=False, is_analyzed=True, items=world.items, events=world.events
+    )
+    world.drain(*world.events.published[-1:])
+
+    assert world.now(item).status is Status.READY
+    assert world.now(item).error is None
+    assert world.analyzer.calls == 1
+
+
+def test_what_was_never_uploaded_cannot_be_analyzed(world: World) -> None:
+    item = world.upload()
+
+    with pytest.raises(Conflict):
+        service.reanalyze(
+            world.user_id, item.item_id, force=True, is_analyzed=False, items=world.items, events=world.events
+        )

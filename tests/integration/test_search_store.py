@@ -29,7 +29,8 @@ from app.search.models import DIMENSIONS, Document, Hit, SearchFilter, SearchTyp
 from app.search.store import SearchStore
 
 MODEL = "test-model"
-SETTINGS = SearchSettings()
+# Fusion by ranks, as these tests work it out; test_search_answers.py has fusion by scores.
+SETTINGS = SearchSettings(hybrid_fusion="ranks")
 NOWHERE = SearchFilter()
 
 
@@ -73,14 +74,18 @@ class Tenant:
         top_k: int = 10,
         model: str = MODEL,
     ) -> list[Hit]:
-        return SearchStore(self.database, SETTINGS).search(
-            self.user_id,
-            query=query,
-            vector=list(vector) if vector is not None else None,
-            embedding_model=model,
-            search_type=search_type,
-            narrow=narrow,
-            top_k=top_k,
+        return (
+            SearchStore(self.database, SETTINGS)
+            .search(
+                self.user_id,
+                query=query,
+                vector=list(vector) if vector is not None else None,
+                embedding_model=model,
+                search_type=search_type,
+                narrow=narrow,
+                top_k=top_k,
+            )
+            .hits
         )
 
     def rows(self, where: str = "true") -> list[dict[str, Any]]:

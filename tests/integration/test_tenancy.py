@@ -115,6 +115,18 @@ def test_without_a_tenant_nothing_is_there(database_pool: Database, mine: Item, 
     assert (rows, touched) == ([], 0)
 
 
+def test_every_table_of_tenants_forces_its_policies_on_its_owner_too(owner: psycopg.Connection) -> None:
+    """Whoever runs migrations on AWS owns the tables and is no superuser; a new table must not forget it."""
+    rows = owner.execute("""
+        SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'user_id'
+        WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+    """).fetchall()
+
+    assert {*TABLES} <= {name for name, _ in rows}
+    assert [name for name, is_forced in rows if not is_forced] == []
+
+
 def test_a_tenant_is_forgotten_when_its_transaction_ends(app_url: str, mine: Item) -> None:
     with psycopg.connect(app_url) as connection:
         connection.execute("SELECT set_config('app.user_id', %s, true)", [str(mine.user_id)])

@@ -16,8 +16,10 @@ from scripts import bundle
 
 # What a handler may have imported when its module is loaded; everything heavier waits for its first use.
 HEAVY = {"anthropic", "langgraph", "numpy", "onnxruntime", "openai", "rapidocr", "tokenizers", "voyageai"}
+# Which bundles may carry what is heavy at all: a cold start also pays for unpacking it.
+CARRIED = {"anthropic": {"analyzer"}, "PIL": {"analyzer", "image_processor"}, "voyageai": set(), "numpy": set()}
 OPTIONAL = {
-    "PIL": {"image_processor"},
+    "PIL": set(),  # decodes in a process of its own
     "fastapi": {"api"},
     "jose": {"api", "realtime"},
     "pgvector": {"api", "embedder"},
@@ -50,6 +52,54 @@ def test_a_handler_needs_nothing_outside_its_bundle_and_loads_nothing_it_can_put
     assert {module for module in OPTIONAL if module in loaded} == {
         module for module, functions in OPTIONAL.items() if built.name in functions
     }
+
+
+def test_a_heavy_package_is_in_the_bundle_that_needs_it_and_in_no_other(built: Path) -> None:
+    carried = {package for package in CARRIED if (built / package).is_dir()}
+
+    assert carried == {package for package, functions in CARRIED.items() if built.name in functions}
+
+
+@pytest.mark.parametrize(
+    ("built", "factory"),
+    [("analyzer", "analyzer"), ("embedder", "embedder"), ("api", "embedder")],
+    indirect=["built"],
+)
+def test_a_paid_provider_can_be_built_from_the_bundle_of_whoever_calls_it(built: Path, factory: str) -> None:
+    environment = {
+        "CLOUD": "aws",
+        "ENVIRONMENT": "test",
+        "ANALYSIS_PROVIDER": "claude",
+        "EMBEDDING_PROVIDER": "voyage",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    script = (
+        "import os, sys; sys.path = [p for p in sys.path if 'site-packages' not in p];"
+        f"sys.path.insert(0, {str(built)!r}); os.environ.update({environment!r});"
+        f"from app.platform import wiring; print(wiring.{factory}())"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, cwd="/")
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("built", ["image_processor"], indirect=True)
+def test_images_are_decoded_by_a_process_that_sees_the_same_bundle(built: Path) -> None:
+    pixel = bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+        "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+    )
+    script = (
+        "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p];"
+        f"sys.path.insert(0, {str(built)!r});"
+        "from app.items.sandbox import render; from app.platform.settings import ImageSettings;"
+        f"print(render({pixel!r}, ImageSettings()).mime_type, 'PIL' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, cwd="/")
+
+    assert done.stdout.split() == ["image/png", "False"], done.stderr
 
 
 def test_a_bundle_carries_bytecode_that_is_never_stale(built: Path) -> None:

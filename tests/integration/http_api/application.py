@@ -124,6 +124,9 @@ class User:
     def post_raw(self, path: str, body: bytes, content_type: str = "application/json") -> Any:
         return self.http.post(path, content=body, headers=self.headers | {"Content-Type": content_type})
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self.http.patch(path, json=body, headers=self.headers)
+
     def delete(self, path: str) -> Any:
         return self.http.delete(path, headers=self.headers)
 

@@ -28,7 +28,8 @@ def pool() -> Iterator[Pool]:
     pool.close()
 
 
-@pytest.fixture(scope="package")
+# By module: a folder without __init__.py is no package to pytest, and AWS would stay mocked for all tests after these.
+@pytest.fixture(scope="module")
 def environment(app_url: str, pool: Pool) -> Iterator[pytest.MonkeyPatch]:
     """What the function's configuration would say, with everything it names there."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
@@ -46,6 +47,7 @@ def environment(app_url: str, pool: Pool) -> Iterator[pytest.MonkeyPatch]:
             "COGNITO_ISSUER": ISSUER,
             "COGNITO_CLIENT_ID": CLIENT_ID,
             "COGNITO_JWKS_URL": pool.jwks_url,
+            "ANALYSIS_PROVIDER": "local",
             "EMBEDDING_PROVIDER": "local",
             "CHECKPOINTS_TABLE": CHECKPOINTS,
             "SESSIONS_TABLE": "sessions-under-test",
@@ -89,7 +91,7 @@ def reconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None
     forget_collaborators()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def http(environment: pytest.MonkeyPatch) -> TestClient:
     return TestClient(create_app(), raise_server_exceptions=False)
 

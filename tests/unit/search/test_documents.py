@@ -79,7 +79,26 @@ def test_what_is_missing_leaves_no_gaps() -> None:
 def test_the_most_telling_is_embedded_first() -> None:
     document = documents.build(an_item(title="Our last evening"), ANALYSIS)
 
-    assert document.text == f"{document.headline}\n{document.labels}\n{document.body}"
+    assert document.text.startswith(f"{document.headline}\n{document.labels}\n{ANALYSIS.summary}")
+
+
+def test_a_line_that_the_headline_quotes_is_embedded_once() -> None:
+    details = ImageDetails(extracted_text=["GRAND OPENING", "free cake"])
+    analysis = AnalysisDocument(category="poster", headline="Grand opening", summary="", image_details=details)
+
+    document = documents.build(an_item(), analysis)
+
+    assert document.text.lower().count("grand opening") == 1
+    assert "free cake" in document.text
+    assert "GRAND OPENING" in document.body
+
+
+def test_type_ahead_knows_the_words_of_headline_and_labels_once_each() -> None:
+    document = documents.build(an_item(title="Tram Tram 28", tags=["day trip"]), ANALYSIS)
+
+    assert document.words.count("tram") == 1
+    assert {"day", "trip"} <= set(document.words)
+    assert "28" not in document.words
 
 
 def test_the_same_item_always_makes_the_same_document() -> None:

@@ -110,9 +110,7 @@ def test_threads_that_meet_at_the_first_use_get_the_same_vector() -> None:
 def test_importing_the_module_imports_neither_numpy_nor_the_tokenizer() -> None:
     program = "import sys, app.search.local; print(sys.modules.keys() & {'numpy', 'tokenizers', 'torch'})"
 
-    result = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "set()"
 

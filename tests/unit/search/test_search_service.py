@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,9 +13,9 @@ import pytest
 from app.analysis.models import Analysis, AnalysisDocument
 from app.items.models import Item, Status
 from app.platform.errors import PermanentFailure, Unavailable
-from app.platform.settings import StageSettings
+from app.platform.settings import SearchSettings, StageSettings
 from app.search import service
-from app.search.models import Embedder, Hit, SearchFilter, SearchType
+from app.search.models import Embedder, Evidence, Hit, Ranking, SearchFilter, SearchType
 from app.search.service import Question
 from tests.fakes import CountingEmbedder, MemoryItems, RecordingEvents, an_item
 
@@ -27,10 +28,14 @@ class Index:
 
     hits: Sequence[Hit] = ()
     asked: list[dict[str, Any]] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=lambda: Evidence(known=1.0))
 
-    def search(self, user_id: UUID, **asked: Any) -> list[Hit]:
+    def search(self, user_id: UUID, **asked: Any) -> Ranking:
         self.asked.append({"user_id": user_id} | asked)
-        return list(self.hits)
+        return Ranking(list(self.hits), self.evidence)
+
+
+search = partial(service.search, settings=SearchSettings(hybrid_cutoff=0))
 
 
 def a_hit(score: float, *, bm25: float | None = None, similarity: float | None = None) -> Hit:
@@ -59,7 +64,7 @@ class Refusing(CountingEmbedder):
 def test_a_search_by_words_asks_no_provider() -> None:
     index, embedder = Index(), CountingEmbedder()
 
-    service.search(USER, Question("tram", SearchType.BM25), index=index, embedder=lambda: embedder)
+    search(USER, Question("tram", SearchType.BM25), index=index, embedder=lambda: embedder)
 
     assert embedder.calls == 0
     assert index.asked[0]["vector"] is None
@@ -69,7 +74,7 @@ def test_a_search_by_words_asks_no_provider() -> None:
 def test_a_search_by_meaning_embeds_the_query_once(search_type: SearchType) -> None:
     index, embedder = Index(), CountingEmbedder()
 
-    service.search(USER, Question("tram", search_type), index=index, embedder=lambda: embedder)
+    search(USER, Question("tram", search_type), index=index, embedder=lambda: embedder)
 
     assert embedder.texts == {"tram": 1}
     assert index.asked[0]["vector"] == embedder.embed_query("tram")
@@ -79,7 +84,7 @@ def test_a_search_by_meaning_embeds_the_query_once(search_type: SearchType) -> N
 def test_a_question_reaches_the_index_whole() -> None:
     index, narrow = Index(), SearchFilter(category="photo", tags=["a"])
 
-    service.search(USER, Question("tram", SearchType.BM25, 7, narrow), index=index, embedder=down)
+    search(USER, Question("tram", SearchType.BM25, 7, narrow), index=index, embedder=down)
 
     assert index.asked == [
         {
@@ -107,7 +112,7 @@ def test_a_question_reaches_the_index_whole() -> None:
 def test_without_a_vector_hybrid_answers_from_words_and_says_so(embedder: Any) -> None:
     index = Index([a_hit(0.02, bm25=3.0)])
 
-    found = service.search(USER, Question("tram", SearchType.HYBRID), index=index, embedder=embedder)
+    found = search(USER, Question("tram", SearchType.HYBRID), index=index, embedder=embedder)
 
     assert found.degraded == ["vector"]
     assert found.hits == index.hits
@@ -119,21 +124,21 @@ def test_without_a_vector_a_search_by_vector_has_no_answer(embedder: Any, error:
     index = Index([a_hit(1.0)])
 
     with pytest.raises(error):
-        service.search(USER, Question("tram", SearchType.VECTOR), index=index, embedder=embedder)
+        search(USER, Question("tram", SearchType.VECTOR), index=index, embedder=embedder)
 
     assert index.asked == []
 
 
 def test_an_error_nobody_foresaw_is_not_a_degraded_search() -> None:
     with pytest.raises(ZeroDivisionError):
-        service.search(USER, Question("tram"), index=Index(), embedder=lambda: Refusing(ZeroDivisionError()))
+        search(USER, Question("tram"), index=Index(), embedder=lambda: Refusing(ZeroDivisionError()))
 
 
 def test_words_are_measured_by_their_score() -> None:
     hits = [a_hit(4.0, bm25=4.0), a_hit(2.0, bm25=2.0), a_hit(1.9, bm25=1.9)]
     question = Question("tram", SearchType.BM25, min_bm25=2.0, min_similarity=0.99)
 
-    found = service.search(USER, question, index=Index(hits), embedder=down)
+    found = search(USER, question, index=Index(hits), embedder=down)
 
     assert found.hits == hits[:2]
 
@@ -142,7 +147,7 @@ def test_meaning_is_measured_by_similarity() -> None:
     hits = [a_hit(0.8, similarity=0.8), a_hit(0.5, similarity=0.5), a_hit(0.4, similarity=0.4)]
     question = Question("tram", SearchType.VECTOR, min_bm25=99, min_similarity=0.5)
 
-    found = service.search(USER, question, index=Index(hits), embedder=CountingEmbedder)
+    found = search(USER, question, index=Index(hits), embedder=CountingEmbedder)
 
     assert found.hits == hits[:2]
 
@@ -151,7 +156,7 @@ def test_both_together_are_measured_by_similarity_and_what_has_none_is_not_simil
     hits = [a_hit(0.03, bm25=9.0), a_hit(0.02, similarity=0.6), a_hit(0.01, bm25=1.0, similarity=0.4)]
     question = Question("tram", SearchType.HYBRID, min_similarity=0.5)
 
-    found = service.search(USER, question, index=Index(hits), embedder=CountingEmbedder)
+    found = search(USER, question, index=Index(hits), embedder=CountingEmbedder)
 
     assert found.hits == hits[1:2]
 
@@ -160,7 +165,7 @@ def test_without_vectors_no_similarity_is_asked_for() -> None:
     hits = [a_hit(0.03, bm25=9.0)]
     question = Question("tram", SearchType.HYBRID, min_similarity=0.5)
 
-    found = service.search(USER, question, index=Index(hits), embedder=down)
+    found = search(USER, question, index=Index(hits), embedder=down)
 
     assert (found.hits, found.degraded) == (hits, ["vector"])
 
@@ -169,7 +174,7 @@ def test_without_thresholds_everything_found_is_shown() -> None:
     hits = [a_hit(0.03, bm25=9.0), a_hit(0.0), a_hit(-0.2, similarity=-0.2)]
 
     for search_type in SearchType:
-        found = service.search(USER, Question("tram", search_type), index=Index(hits), embedder=CountingEmbedder)
+        found = search(USER, Question("tram", search_type), index=Index(hits), embedder=CountingEmbedder)
         assert found.hits == hits
 
 
@@ -199,6 +204,13 @@ def waiting(filename: str, **changes: Any) -> Item:
     return an_item(status=Status.EMBEDDING, original_filename=filename, **changes)
 
 
+class Unembedded:
+    """An index that has none of them yet."""
+
+    def embedded(self, user_id: UUID, item_ids: list[UUID]) -> dict[UUID, tuple[bytes, str]]:
+        return {}
+
+
 def embed(items: Sequence[Item], embedder: Any, *, analyses: Analyses | None = None) -> dict[str, str]:
     """Run the stage over `items`, and where each of them stands then."""
     stored = MemoryItems(*items)
@@ -206,6 +218,7 @@ def embed(items: Sequence[Item], embedder: Any, *, analyses: Analyses | None = N
         [item.ref for item in items],
         items=stored,
         analyses=analyses or Analyses(*items),
+        index=Unembedded(),
         embedder=embedder,
         events=RecordingEvents(),
         settings=StageSettings(queue_url="https://queue.example.com"),

@@ -1,0 +1,44 @@
+"""Whether anything the tenant owns answers a query: two kinds of evidence, added up. docs/search.md has the rates.
+
+    support = known + z_weight · z        abstain when support < threshold
+
+`known` is the share of the query's idf mass whose words some item holds: a collection that lacks the query's telling
+words has them nowhere. `z` says how far the nearest item stands out from all others, in standard deviations of this
+query's cosines with them, less what the nearest of so many unrelated items reaches by chance: √(2 ln n), the expected
+maximum of n normal variables (Cramér, "Mathematical Methods of Statistics", 28.6). Neither needs to be high where the
+other is.
+
+Few items tell little about what is normal: the model's general background counts as a few more of them.
+"""
+
+import math
+
+from app.platform.settings import SearchSettings
+from app.search.models import Evidence
+
+
+def is_unanswered(evidence: Evidence, settings: SearchSettings) -> bool:
+    """Whether to say that there is nothing. By words alone, `known` has a threshold of its own."""
+    known = evidence.known or 0.0
+    z = standing_out(evidence, settings)
+    if z is None:
+        return known < settings.abstain_known_below
+    return known + settings.abstain_z_weight * z < settings.abstain_below
+
+
+def standing_out(evidence: Evidence, settings: SearchSettings) -> float | None:
+    """Standard deviations by which the nearest item is nearer than chance has it; None: no vectors were compared."""
+    if not evidence.compared or evidence.nearest is None or evidence.mean is None:
+        return None
+    n, prior = evidence.compared, settings.background_items
+    # The others: sums without the nearest, and with the background's.
+    total = n * evidence.mean - evidence.nearest + prior * settings.background_mean
+    squares = (
+        n * ((evidence.deviation or 0.0) ** 2 + evidence.mean**2)
+        - evidence.nearest**2
+        + prior * (settings.background_deviation**2 + settings.background_mean**2)
+    )
+    others = n - 1 + prior
+    mean = total / others
+    deviation = math.sqrt(max(squares / others - mean**2, 1e-9))
+    return (evidence.nearest - mean) / deviation - math.sqrt(2 * math.log(n + prior))

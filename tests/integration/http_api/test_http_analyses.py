@@ -1,0 +1,68 @@
+"""Analyses over HTTP, and sending items through the pipeline again."""
+
+from uuid import uuid4
+
+import psycopg
+from starlette.testclient import TestClient
+
+from tests.integration.http_api.application import User, assert_problem, given_item, given_searchable
+
+
+def test_an_item_shows_all_versions_of_its_analysis_and_each_alone(user: User) -> None:
+    item_id = given_searchable(user, "a lighthouse")
+
+    versions = user.get(f"/items/{item_id}/analyses").json()["items"]
+    alone = user.get(f"/analyses/{versions[0]['id']}").json()
+
+    assert [version["headline"] for version in versions] == ["a lighthouse"]
+    assert alone == versions[0]
+
+
+def test_an_analyzed_item_answers_200_and_stays_as_it_is(user: User) -> None:
+    item_id = given_searchable(user, "a lighthouse")
+
+    answer = user.post(f"/items/{item_id}/analyze", {})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
+def test_a_forced_analysis_is_under_way(user: User) -> None:
+    item_id = given_searchable(user, "a lighthouse")
+
+    answer = user.post(f"/items/{item_id}/analyze", {"force_reanalyze": True})
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "analyzing")
+
+
+def test_new_renditions_are_under_way(user: User) -> None:
+    item_id = given_searchable(user, "a lighthouse")
+
+    answer = user.post(f"/items/{item_id}/resize-only", None)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "processing")
+
+
+def test_a_provider_that_is_not_configured_is_refused(user: User) -> None:
+    item_id = given_searchable(user, "a lighthouse")
+
+    answer = user.post(f"/items/{item_id}/analyze", {"provider": "somebody-elses"})
+
+    assert_problem(answer, 422)
+
+
+def test_an_image_that_was_never_uploaded_is_a_conflict(user: User, owner: psycopg.Connection) -> None:
+    item_id = given_item(owner, user, status="uploading")
+
+    assert_problem(user.post(f"/items/{item_id}/analyze", {"force_reanalyze": True}), 409)
+    assert_problem(user.post(f"/items/{item_id}/resize-only", None), 409)
+
+
+def test_another_tenants_item_and_analysis_are_as_unknown_as_any(user: User, stranger: User, http: TestClient) -> None:
+    theirs = given_searchable(user, "a lighthouse")
+    analysis = user.get(f"/items/{theirs}/analyses").json()["items"][0]["id"]
+
+    for path in (f"/items/{theirs}/analyses", f"/items/{uuid4()}/analyses", f"/analyses/{analysis}"):
+        assert_problem(stranger.get(path), 404)
+    for path in (f"/items/{theirs}/analyze", f"/items/{theirs}/resize-only"):
+        assert_problem(stranger.post(path, None), 404)
+    assert user.get(f"/items/{theirs}").json()["status"] == "ready"
