@@ -81,6 +81,13 @@ _DAMAGED = (
 # How the libraries below say it when they do not raise MemoryError.
 _OUT_OF_MEMORY = re.compile(r"out of memory|memory allocation|bad_alloc|cannot allocate", re.IGNORECASE)
 
+# Where the formats that Pillow refuses for their size alone declare it: width and height, side by side.
+_HEADS = (
+    re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(.{8})", re.DOTALL),
+    re.compile(rb"GIF8[79]a(.{4})", re.DOTALL),
+    re.compile(rb"BM.{16}(.{8})", re.DOTALL),
+)
+
 # How a camera was held (EXIF, tag 274), and what brings its picture upright.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -134,12 +141,22 @@ def _open(original: bytes, limits: "ImageSettings") -> PillowImage:
     try:
         image = Image.open(io.BytesIO(original), formats=tuple(FORMATS))
     except UnidentifiedImageError as exc:
-        raise PermanentFailure("not_an_image", "The file is not an image of a kind we read.") from exc
+        raise _unreadable(original) from exc
     except Image.DecompressionBombError as exc:
         raise PermanentFailure("too_many_pixels", "The image has too many pixels.") from exc
     _check_size(image, limits)
     _check_extras(image, limits)
     return image
+
+
+def _unreadable(original: bytes) -> PermanentFailure:
+    """What to say of a file that no parser takes: it may still begin like an image."""
+    declared = next((match[1] for head in _HEADS if (match := head.match(original))), None)
+    if declared is not None and not (any(declared[: len(declared) // 2]) and any(declared[len(declared) // 2 :])):
+        return PermanentFailure("empty_image", "The image has no pixels.")
+    if any(accept and accept(original[:16]) is True for _, accept in (Image.OPEN[kind] for kind in FORMATS)):
+        return PermanentFailure("broken_image", "The image is damaged and cannot be read.")
+    return PermanentFailure("not_an_image", "The file is not an image of a kind we read.")
 
 
 def _check_size(image: PillowImage, limits: "ImageSettings") -> None:

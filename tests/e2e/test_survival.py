@@ -17,7 +17,7 @@ def test_users_and_items_survive_a_stop_and_a_killed_emulator(
     cloud: LocalCloud, new_user: Callable[[], Collection]
 ) -> None:
     user = new_user()
-    item = user.settled(user.upload(note("I was here before")).json()["id"])
+    item = user.settled(user.upload(note("Diary of a lighthouse keeper")).json()["id"])
 
     command("down")
     stopped_and_started = command("up", "--port", str(PORT))
@@ -30,4 +30,4 @@ def test_users_and_items_survive_a_stop_and_a_killed_emulator(
     assert "Up in" in stopped_and_started
     assert "Up in" in healed
     assert after_stop["status"] == after_kill["status"] == "ready"
-    assert user.search("here before")[0]["item_id"] == item["id"]
+    assert user.search("lighthouse keeper")[0]["item_id"] == item["id"]

@@ -94,16 +94,16 @@ def test_what_nobody_understood_escapes_and_is_seen(error: Exception) -> None:
         queue.consume(delivered(1), handle=handle, queue_url="https://queue", sqs=Sqs())
 
 
-def test_the_log_says_which_messages_a_failed_batch_had(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_says_which_messages_a_failed_batch_had(caplog: pytest.LogCaptureFixture) -> None:
     def handle(_: Sequence[queue.Envelope]) -> list[int | None]:
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
         queue.consume(delivered(2), handle=handle, queue_url="https://queue", sqs=Sqs())
 
-    line = json.loads(capsys.readouterr().out)
-    assert (line["message"], line["message_ids"]) == (queue.BATCH_FAILED, ["message-0", "message-1"])
-    assert line["exception"].endswith("RuntimeError: a bug")
+    line = caplog.records[-1]
+    assert (line.getMessage(), line.__dict__["message_ids"]) == (queue.BATCH_FAILED, ["message-0", "message-1"])
+    assert line.exc_info
 
 
 def test_a_body_that_is_not_json_escapes_and_is_seen() -> None:
