@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PORT ?= 4566
 CLOUD ?= local
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset token build test check lint format lock bench cleanup db-migrate \
+.PHONY: help setup up down status logs reset token build test check lint format lock bench bench-search bench-pipeline cleanup db-migrate \
         eval eval-compare faults dlq-list dlq-redrive infra-synth infra-deploy lambda-deploy clean
 
 help: ## This list
@@ -54,7 +54,7 @@ dlq-list: setup ## Dead letters: item, stage, reason, receives [STAGE=] [CLOUD=l
 dlq-redrive: setup ## Send dead letters on their way again: make dlq-redrive STAGE=analyzer [CLOUD=]
 	@$(PY) -m scripts.dlq redrive $(or $(STAGE),$(error say which: make dlq-redrive STAGE=analyzer)) --cloud $(CLOUD)
 
-bench: setup ## Measure, and write docs/benchmarks.md [ONLY=imports,pipeline,…]
+bench: setup ## Measure, and write docs/benchmarks.md [ONLY=imports,images,…]
 	@$(PY) -m tests.benchmarks.run $(ONLY)
 
 eval: setup ## How good search is: every judged query, every mode [LABEL=latest FUSION=scores|ranks GOLDEN_DIR=]
@@ -65,6 +65,9 @@ eval-compare: setup ## Two runs side by side: make eval-compare FIRST=before SEC
 
 bench-search: setup ## Search alone, beside other engines where they are installed
 	@$(PY) -m tests.benchmarks.run search
+
+bench-pipeline: setup ## The pipeline's throughput [N=200]
+	@N=$(or $(N),200) $(PY) -m tests.benchmarks.run throughput
 
 infra-synth: setup ## The CloudFormation template for AWS, into cdk.out (needs `make build CLOUD=aws` once)
 	@$(PY) -m scripts.deploy synth

@@ -2,13 +2,14 @@
 
 import sys
 
-from tests.benchmarks import images, imports, local_cloud, search
+from tests.benchmarks import images, imports, local_cloud, search, throughput
 
 SECTIONS = {
     "imports": imports.measure,
     "images": images.measure,
     "search": search.measure,
     "local_cloud": local_cloud.measure,
+    "throughput": throughput.measure,
 }
 
 
