@@ -226,6 +226,8 @@ class Cloud:
     architecture: lambda_.Architecture
     stages: Mapping[str, StageScale]
     clock: StageClock
+    # None: as many as the account allows.
+    realtime_concurrency: int | None
     removal_policy: RemovalPolicy
     deletion_protection: bool
     log_retention: logs.RetentionDays
@@ -283,6 +285,7 @@ def aws(node: Node, *, environment: str) -> Cloud:
         ),
         # Visibility is six Lambda timeouts, as the event source mapping asks for.
         clock=StageClock(lambda_timeout_s=90, lease_s=120, visibility_s=540),
+        realtime_concurrency=None,
         removal_policy=RemovalPolicy.RETAIN,
         deletion_protection=True,
         log_retention=logs.RetentionDays.ONE_MONTH,
@@ -314,6 +317,8 @@ def local(node: Node, *, environment: str) -> Cloud:
         ),
         # Workers die with every redeploy and every stop here, and somebody is watching: take over soon.
         clock=StageClock(lambda_timeout_s=62, lease_s=70, visibility_s=75),
+        # The emulator starts a process for each of many simultaneous events.
+        realtime_concurrency=4,
         removal_policy=RemovalPolicy.DESTROY,
         deletion_protection=False,
         log_retention=logs.RetentionDays.ONE_WEEK,

@@ -30,6 +30,7 @@ class PythonFunction(lambda_.Function):
         timeout_s: int,
         memory_mb: int,
         environment: Mapping[str, str] | None = None,
+        concurrency: int | None = None,
     ) -> None:
         log_group = logs.LogGroup(
             scope, f"{construct_id}Logs", retention=cloud.log_retention, removal_policy=cloud.removal_policy
@@ -45,6 +46,7 @@ class PythonFunction(lambda_.Function):
             code=lambda_.Code.from_asset(str(_built(cloud, bundle))),
             timeout=Duration.seconds(timeout_s),
             memory_size=memory_mb,
+            reserved_concurrent_executions=concurrency,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             role=role,

@@ -63,6 +63,7 @@ class Realtime(Construct):
             "Function",
             cloud=cloud,
             bundle="realtime",
+            concurrency=cloud.realtime_concurrency,
             timeout_s=29,
             memory_mb=256,
             environment={

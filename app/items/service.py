@@ -12,7 +12,7 @@ from app.items.pipeline import resume_event
 from app.items.s3 import ImageBucket
 from app.items.store import ORDERS, ItemStore, NewItem, Position
 from app.platform.database import Connection
-from app.platform.errors import Conflict, NotFound, TooLarge, UnsupportedMedia
+from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, UnsupportedMedia
 from app.platform.events import EventPublisher
 from app.platform.settings import StorageSettings
 
@@ -53,6 +53,7 @@ def upload(
 
     Raises:
         TooLarge, UnsupportedMedia
+        QuotaExceeded: too many of the user's images are on their way.
     """
     if len(body) > settings.multipart_max_bytes:
         raise TooLarge(
@@ -60,6 +61,7 @@ def upload(
             f"{settings.upload_max_bytes >> 20} MiB."
         )
     mime_type = accepted_type(content_type)
+    _admit(user_id, 1, items=items, settings=settings)
     item_id = uuid4()
     item, is_new = items.add(
         NewItem(
@@ -90,12 +92,14 @@ def prepare_uploads(
 
     Raises:
         TooLarge, UnsupportedMedia: for any file; then none is prepared.
+        QuotaExceeded: too many of the user's images are on their way; none is prepared.
     """
     types = [accepted_type(file.content_type) for file in files]
     if any(file.file_size > settings.upload_max_bytes for file in files):
         raise TooLarge(f"At most {settings.upload_max_bytes >> 20} MiB a file.")
     digests = [file.sha256 for file in files if file.sha256]
     known = items.find_by_sha256(user_id, digests) if digests else {}
+    _admit(user_id, sum(file.sha256 not in known for file in files), items=items, settings=settings)
     prepared = []
     for file, mime_type in zip(files, types, strict=True):
         if file.sha256 and file.sha256 in known:
@@ -107,6 +111,19 @@ def prepare_uploads(
         item, _ = items.add(new)
         prepared.append(PreparedUpload(item, images.presign_post(key, content_type=mime_type)))
     return prepared
+
+
+def _admit(user_id: UUID, count: int, *, items: ItemStore, settings: StorageSettings) -> None:
+    """Let a user's backlog grow to a bound only: everybody's images wait in the same queues."""
+    if not count:
+        return
+    under_way = items.under_way(user_id, form_seconds=settings.presign_seconds)
+    if under_way + count > settings.items_under_way_max:
+        raise QuotaExceeded(
+            f"At most {settings.items_under_way_max} images may be on their way at once, and {under_way} are. "
+            "Go on when some are ready.",
+            retry_after=10,
+        )
 
 
 def accepted_type(content_type: str) -> str:

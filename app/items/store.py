@@ -111,6 +111,11 @@ class ItemStore:
             raise Unavailable("The image is being deleted. Try again.", retry_after=1)
         return Item.from_row(row), False
 
+    def under_way(self, user_id: UUID, *, form_seconds: int) -> int:
+        """How many of the user's items the pipeline still has to do; an upload counts while its form is good."""
+        with self._database.tenant(user_id) as connection:
+            return _scalar(connection, COUNT_UNDER_WAY, {"user_id": user_id, "form_seconds": form_seconds})
+
     def get(self, user_id: UUID, item_id: UUID) -> Item | None:
         with self._database.tenant(user_id) as connection:
             row = connection.execute(SELECT_ONE, [user_id, item_id]).fetchone()
@@ -289,6 +294,12 @@ INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime
 VALUES (%s, %s, 'uploading', %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 RETURNING {COLUMNS}
+"""
+
+COUNT_UNDER_WAY = """
+SELECT count(*) AS under_way FROM items
+WHERE user_id = %(user_id)s AND deleted_at IS NULL AND status NOT IN ('ready', 'failed')
+  AND (status <> 'uploading' OR created_at > now() - make_interval(secs => %(form_seconds)s))
 """
 
 SELECT_TWIN = f"""

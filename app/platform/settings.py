@@ -43,6 +43,8 @@ class StorageSettings(_Settings):
     # The gateway takes 10 MB and Lambda 6 MB of base64: 4 MiB of image is what fits through the API itself.
     multipart_max_bytes: int = 4 * 1024 * 1024
     upload_max_bytes: int = 50 * 1024 * 1024
+    # How many of one user's images may be on their way at once: the queues are shared, and nobody waits behind 500.
+    items_under_way_max: int = Field(default=100, ge=1)
 
 
 class ImageSettings(_Settings):

@@ -37,6 +37,7 @@ def measure() -> None:
         for stage in faults.STAGES:
             cloud.tune(stage, timeout_s=60, LEASE_SECONDS="70", PROVIDER_DEADLINE_S="50")
         cloud.vision.default, cloud.embeddings.default = slow(ANSWER_S), slow(ANSWER_S)
+        cloud.tune("Api", ITEMS_UNDER_WAY_MAX=str(10 * count))
         _warm(cloud)
         for stage in faults.STAGES:
             cloud.pause(stage)

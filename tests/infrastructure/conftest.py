@@ -1,6 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
+
+# Before the first import of aws_cdk: jsii warns at length about Node 20, which works.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
 from synthesized import LOCAL_DATABASE, Synthesized, make_bundles, synthesize
 
 

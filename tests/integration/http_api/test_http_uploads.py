@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.http_api.application import (
@@ -16,6 +17,7 @@ from tests.integration.http_api.application import (
     PNG,
     User,
     assert_problem,
+    given_item,
     multipart,
     objects_of,
 )
@@ -283,3 +285,29 @@ def test_a_filename_with_half_a_character_is_a_problem(user: User) -> None:
     body = b'{"files": [{"filename": "\\ud83d", "content_type": "image/png", "file_size": 1}]}'
 
     assert_problem(user.post_raw("/uploads", body), 422)
+
+
+def test_a_backlog_grows_to_a_bound_and_nobody_elses_counts(
+    user: User, stranger: User, owner: psycopg.Connection
+) -> None:
+    for _ in range(100):
+        given_item(owner, user, status="analyzing")
+    declared = {"filename": "one.png", "content_type": "image/png", "file_size": 1}
+
+    refused = [user.post("/uploads", {"files": [declared]}), user.upload()]
+    theirs = stranger.post("/uploads", {"files": [declared]})
+
+    for answer in refused:
+        assert "on their way" in assert_problem(answer, 429)["detail"]
+        assert answer.headers["retry-after"] == "10"
+    assert theirs.status_code == 201
+
+
+def test_what_is_done_or_was_never_sent_is_no_backlog(user: User, owner: psycopg.Connection) -> None:
+    for status in ("ready", "failed"):
+        for _ in range(60):
+            given_item(owner, user, status=status)
+    for _ in range(100):
+        given_item(owner, user, status="uploading", created_at="2024-05-01T12:00:00Z")
+
+    assert user.upload().status_code == 201
