@@ -470,7 +470,7 @@ def outcome(original: bytes) -> str:
 
 
 LIMITED = {"too_many_pixels", "too_many_frames", "too_much_metadata", "too_complex"}
-OUTCOMES = {*FORMATS.values(), "empty_file", "not_an_image", "broken_image", *LIMITED}
+OUTCOMES = {*FORMATS.values(), "empty_file", "empty_image", "not_an_image", "broken_image", *LIMITED}
 MAGIC = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\x00", b"BM", b"RIFF\x00\x02\x00\x00WEBP"]
 
 
