@@ -1,6 +1,7 @@
 """What was said, and who is listening: DynamoDB tables whose items all expire."""
 
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infrastructure.clouds import Cloud
@@ -25,6 +26,12 @@ class Conversations(Construct):
         )
         self.connections = self._expiring_table("Connections", cloud, partition="connection_id")
         self.connections.add_global_secondary_index(index_name=CONNECTIONS_BY_USER, partition_key=_text("user_id"))
+
+    def count_from(self, function: lambda_.Function) -> None:
+        """Let a function count the sessions that are over."""
+        function.add_environment("CHECKPOINTS_TABLE", self.checkpoints.table_name)
+        function.add_environment("SESSIONS_TABLE", self.sessions.table_name)
+        self.sessions.grant(function, "dynamodb:Scan")
 
     def _expiring_table(
         self, construct_id: str, cloud: Cloud, *, partition: str, sort: str | None = None

@@ -38,6 +38,7 @@ class CollectionsStack(Stack):
         self.database = self._database(cloud)
         self.migrations = Migrations(self, "Migrations", cloud=cloud, database=self.database)
         self.pipeline = Pipeline(self, "Pipeline", cloud=cloud, database=self.database, storage=self.storage)
+        self.conversations.count_from(self.pipeline.cleanup)
         self.api = Api(
             self,
             "Api",

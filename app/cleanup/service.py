@@ -1,6 +1,6 @@
 """The hourly sweep: what stopped moves again, what was abandoned goes, what belongs to nobody is removed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -31,17 +31,26 @@ class Report:
     abandoned_uploads: int = 0
     deletions_finished: int = 0
     orphan_objects: int = 0
+    expired_conversations: int = 0
 
     def as_metrics(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def clean_up(*, items: CleanupStore, images: ImageBucket, events: EventPublisher, settings: CleanupSettings) -> Report:
+def clean_up(
+    *,
+    items: CleanupStore,
+    images: ImageBucket,
+    events: EventPublisher,
+    count_expired_conversations: Callable[[], int],
+    settings: CleanupSettings,
+) -> Report:
     """One sweep over everything. Safe to run twice at once, and to be killed anywhere."""
     report = Report()
     for item in items.unsettled(older_than_seconds=settings.stuck_after_seconds):
         _settle(item, report, items=items, images=images, events=events, settings=settings)
     report.orphan_objects = _remove_orphans(items=items, images=images, settings=settings)
+    report.expired_conversations = count_expired_conversations()
     return report
 
 

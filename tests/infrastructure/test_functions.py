@@ -27,7 +27,13 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "image_processor": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.ImageSettings, s.StageSettings],
     "analyzer": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.StageSettings, s.AnalysisSettings],
     "embedder": [s.ServiceSettings, s.DatabaseSettings, s.StageSettings, s.EmbeddingSettings],
-    "cleanup": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.CleanupSettings],
+    "cleanup": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.StorageSettings,
+        s.ConversationSettings,
+        s.CleanupSettings,
+    ],
     "migrate": [s.ServiceSettings, s.MigrationSettings],
     "realtime": [s.ServiceSettings, s.DatabaseSettings, s.AuthSettings, s.RealtimeSettings],
 }

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import boto3
 import psycopg
 import pytest
 
+from app.cleanup.conversations import count_expired
 from app.cleanup.service import Report, clean_up
 from app.cleanup.store import CleanupStore
 from app.items import s3
@@ -50,7 +52,9 @@ def add(items: ItemStore, images: ImageBucket, owner: psycopg.Connection, user_i
 
 @pytest.fixture
 def sweep(cleanup_items: CleanupStore, images: ImageBucket, events: RecordingEvents) -> Sweep:
-    return lambda: clean_up(items=cleanup_items, images=images, events=events, settings=SETTINGS)
+    return lambda: clean_up(
+        items=cleanup_items, images=images, events=events, count_expired_conversations=lambda: 0, settings=SETTINGS
+    )
 
 
 def objects(images: ImageBucket) -> set[str]:
@@ -396,3 +400,28 @@ def test_a_second_sweep_finds_nothing_left_but_what_still_waits(
     sweep()
 
     assert sweep() == Report()
+
+
+def test_conversations_that_are_over_are_reported(
+    cleanup_items: CleanupStore, images: ImageBucket, events: RecordingEvents
+) -> None:
+    report = clean_up(
+        items=cleanup_items, images=images, events=events, count_expired_conversations=lambda: 3, settings=SETTINGS
+    )
+
+    assert report.as_metrics()["expired_conversations"] == 3
+
+
+def test_only_what_is_past_its_time_is_over(s3_client: Any) -> None:
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName="sessions",
+        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    now = int(datetime.now(UTC).timestamp())
+    for number, ttl in enumerate((now - 10, now - 100_000, now + 100)):
+        client.put_item(TableName="sessions", Item={"session_id": {"S": str(number)}, "ttl": {"N": str(ttl)}})
+
+    assert count_expired(client, "sessions") == 2
