@@ -28,7 +28,8 @@ CATEGORIES = (
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Validators are built at first use: most functions that import this never validate one.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class MediaMetadata(_Document):
