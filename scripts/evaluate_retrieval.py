@@ -5,18 +5,22 @@ import logging
 import math
 import os
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import httpx
 import typer
 from rich.markup import escape
 
 from app.analysis.local import LocalAnalyzer
 from app.evaluation import datasets, report, runner
-from app.evaluation.datasets import Dataset
+from app.evaluation.datasets import Dataset, Judgements
 from app.evaluation.runner import Ask
 from app.platform import migrations
 from app.platform.database import Database
@@ -25,9 +29,12 @@ from app.search import service
 from app.search.local import LocalEmbedder
 from app.search.models import Embedder
 from app.search.store import SearchStore
+from scripts import deployed_collection, outputs
 from scripts.bundle import build_info
 from scripts.console import fail, say
+from scripts.deployed_collection import DeployedCollection, Found
 from scripts.local.paths import ROOT
+from scripts.outputs import CloudName
 
 # What is remembered between runs: texts read, analyses made, the database.
 OWN_STATE = ROOT / ".local-eval"
@@ -51,6 +58,7 @@ def run(
         fail("There is no such data set. Set GOLDEN_DIR for the golden ones.")
     settings = SearchSettings.model_validate({"hybrid_fusion": fusion} if fusion else {})
     logging.getLogger("collections").setLevel(logging.WARNING)
+    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"  # their lines are for CloudWatch
     embedder, database = LocalEmbedder(), open_database()
     try:
         measured = {dataset.name: measure(dataset, database, embedder, settings) for dataset in chosen}
@@ -59,6 +67,35 @@ def run(
     page = report.write(_run(label, embedder, settings, measured), REPORTS / label)
     say(escape(page.read_text()))
     say(f"[green]✓[/] {page.relative_to(ROOT)}")
+
+
+@cli.command()
+def deployed(
+    cloud: Annotated[str, typer.Option(help="local or aws")] = "aws",
+    label: Annotated[str, typer.Option(help="What this run is called; empty: as the cloud.")] = "",
+) -> None:
+    """Measure a deployed cloud over HTTP, on the data sets that its user's collection holds."""
+    name: CloudName = "aws" if cloud == "aws" else "local"
+    found = outputs.read(name)
+    token = deployed_collection.saved_token(name, found)
+    with (
+        httpx.Client(base_url=found["ApiUrl"], headers={"Authorization": f"Bearer {token}"}, timeout=60) as api,
+        _told_about_tokens(),
+    ):
+        measured = measure_deployed(DeployedCollection(api), judgements(), label or name)
+    page = report.write(measured, REPORTS / measured["label"])
+    say(escape(page.read_text()))
+    say(f"[green]✓[/] {page.relative_to(ROOT)}")
+
+
+@contextmanager
+def _told_about_tokens() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPStatusError as exc:
+        if exc.response.status_code != HTTPStatus.UNAUTHORIZED:
+            raise
+        fail("The token is not valid (any more): tokens last an hour. Save a new one.")
 
 
 @cli.command()
@@ -87,6 +124,56 @@ def available() -> list[Dataset]:
     else:
         say("[yellow]GOLDEN_DIR is not set: only the project's own set is measured.[/]")
     return found
+
+
+def judgements() -> list[Judgements]:
+    """What can be asked of a collection: the project's own queries, and the golden ones where GOLDEN_DIR names them."""
+    golden = os.environ.get("GOLDEN_DIR")
+    return [
+        datasets.sample_judgements(ROOT / "samples"),
+        *([datasets.golden_judgements(Path(golden))] if golden else []),
+    ]
+
+
+def measure_deployed(collection: DeployedCollection, wanted: Sequence[Judgements], label: str) -> dict[str, Any]:
+    """A run like any other, of the judgements whose items the collection holds.
+
+    Items are known by their original file names. Whatever else the user has is in the way, as it is for the user.
+    """
+    config, held = collection.config(), list(collection.items())
+    measured = {}
+    for judged in wanted:
+        by_filename = {filename: name for name, filename in judged.filenames.items()}
+        own = [item for item in held if item.filename in by_filename]
+        missing = len(by_filename) - len({item.filename for item in own})
+        if missing:
+            say(f"[yellow]{judged.name}: {missing} of {len(by_filename)} items are not in this collection.[/]")
+        if not own:
+            continue
+        ask = runner.over_http({item.item_id: by_filename[item.filename] for item in own}, collection.search)
+        measured[_set_name(judged, own)] = {
+            "items": len(held),
+            "queries": len(judged.queries),
+            "modes": {mode: report.summarise(runner.run(judged.queries, mode, ask)) for mode in runner.MODES},
+        }
+    if not measured:
+        fail("This collection holds nothing that there are judgements for. `make up` uploads the samples.")
+    return {
+        "label": label,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_sha": collection.version()["git_sha"],
+        "embedding_model": config["embedding_model"],
+        "settings": config["retrieval"],
+        "datasets": measured,
+    }
+
+
+def _set_name(judged: Judgements, own: Sequence[Found]) -> str:
+    """The name under which runs on this machine measure the same: golden items are reviewed, or read from pixels."""
+    if judged.name != "golden":
+        return judged.name
+    is_reviewed = all(item.provider == datasets.REVIEWED for item in own)
+    return "golden-reviewed" if is_reviewed else "golden-pixels"
 
 
 def open_database() -> Database:

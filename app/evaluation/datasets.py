@@ -34,6 +34,8 @@ from app.platform.settings import ImageSettings
 
 # The gain of a judgement in NDCG. A medium item is half an answer.
 GAINS = {"high": 2.0, "medium": 1.0}
+# The provider of analyses that people made.
+REVIEWED = "reviewed"
 _NAMESPACE = uuid.UUID("5d3d8a4e-3c0e-4bb6-9f53-0d3f1a3c9a10")
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -75,25 +77,50 @@ class Dataset:
     queries: tuple[Judged, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file, what it was called, and what people say of it."""
+
+    path: Path
+    filename: str
+    answer: ProviderAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """What a data set wants of a collection that somebody else filled.
+
+    `filenames` are the original names, by the items' names in the judgements.
+    """
+
+    name: str
+    filenames: Mapping[str, str]
+    queries: tuple[Judged, ...]
+
+
 def samples(folder: Path, *, analyzer: Callable[[], Analyzer], remembered: Path) -> Dataset:
     """The project's own pictures, described by `analyzer`, and the searches in `queries.json` beside them."""
+    return Dataset(
+        "samples", _described(_sample_images(folder), {}, analyzer, remembered), sample_judgements(folder).queries
+    )
+
+
+def sample_judgements(folder: Path) -> Judgements:
     raw = json.loads((folder / "queries.json").read_text())["queries"]
     queries = tuple(
         Judged(entry["id"], entry["query"], entry["type"], dict.fromkeys(entry["relevant"], 1.0)) for entry in raw
     )
-    images = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _IMAGES}
-    return Dataset("samples", _described(images, {}, analyzer, remembered), queries)
+    return Judgements("samples", {name: name for name in _sample_images(folder)}, queries)
+
+
+def _sample_images(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix in _IMAGES}
 
 
 def golden_reviewed(folder: Path) -> Dataset:
     """The golden set as people reviewed it: no picture is looked at."""
     entries = tuple(
-        Entry(
-            raw["item_id"],
-            raw["original_filename"],
-            ProviderAnswer(reviewed_document(raw), provider="reviewed", model="people", prompt_version="1"),
-        )
-        for raw in _golden_analyses(folder)
+        Entry(raw["item_id"], raw["original_filename"], reviewed_answer(raw)) for raw in _golden_analyses(folder)
     )
     return Dataset("golden-reviewed", entries, golden_queries(folder))
 
@@ -103,6 +130,20 @@ def golden_pixels(folder: Path, *, analyzer: Callable[[], Analyzer], remembered:
     names = {raw["item_id"]: raw["original_filename"] for raw in _golden_analyses(folder)}
     images = {path.stem: path for path in sorted((folder / "images").iterdir()) if path.suffix in _IMAGES}
     return Dataset("golden-pixels", _described(images, names, analyzer, remembered), golden_queries(folder))
+
+
+def golden_pictures(folder: Path) -> list[Picture]:
+    """The golden images with their reviewed analyses, to be put into a running cloud."""
+    images = {path.stem: path for path in (folder / "images").iterdir()}
+    return [
+        Picture(images[raw["item_id"]], raw["original_filename"], reviewed_answer(raw))
+        for raw in _golden_analyses(folder)
+    ]
+
+
+def golden_judgements(folder: Path) -> Judgements:
+    names = {raw["item_id"]: raw["original_filename"] for raw in _golden_analyses(folder)}
+    return Judgements("golden", names, golden_queries(folder))
 
 
 def golden_queries(folder: Path) -> tuple[Judged, ...]:
@@ -116,6 +157,10 @@ def golden_queries(folder: Path) -> tuple[Judged, ...]:
         )
         for entry in raw
     )
+
+
+def reviewed_answer(raw: Mapping[str, Any]) -> ProviderAnswer:
+    return ProviderAnswer(reviewed_document(raw), provider=REVIEWED, model="people", prompt_version="1")
 
 
 def reviewed_document(raw: Mapping[str, Any]) -> AnalysisDocument:

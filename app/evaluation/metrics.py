@@ -2,7 +2,7 @@
 
 Definitions as in trec_eval: precision divides by k, also where fewer results came; NDCG has linear gains and log2
 discounts (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002). The tests hold them
-against values worked out by hand.
+against values worked out by hand and against trec_eval itself, on any ranking (ir_measures).
 """
 
 import math

@@ -86,6 +86,7 @@ def markdown(run: Mapping[str, Any], plots: Sequence[str] = ()) -> str:
     for name, dataset in run["datasets"].items():
         parts.append(f"## {name}\n\n{dataset['items']} items, {dataset['queries']} queries.\n")
         parts.append(_mode_table(dataset["modes"]))
+        parts.append(_cutoff_table(dataset["modes"]))
         parts.append(_abstention_table(dataset["modes"]))
         parts.append(_type_table(dataset["modes"]))
     parts += [f"![{plot}]({plot})\n" for plot in plots]
@@ -95,6 +96,19 @@ def markdown(run: Mapping[str, Any], plots: Sequence[str] = ()) -> str:
 def _mode_table(modes: Mapping[str, Any]) -> str:
     rows = [["mode", *_SHOWN]]
     rows += [[mode, *(_interval(found["overall"].get(name)) for name in _SHOWN)] for mode, found in modes.items()]
+    return _table(rows)
+
+
+def _cutoff_table(modes: Mapping[str, Any]) -> str:
+    """Every measure at every cutoff; their intervals are in the JSON."""
+    rows = [["mode", "measure", *(f"@{k}" for k in metrics.CUTOFFS)]]
+    for mode, found in modes.items():
+        means = {name: estimate["mean"] for name, estimate in found["overall"].items()}
+        rows += [
+            [mode, measure, *(f"{means[f'{measure}@{k}']:.3f}" for k in metrics.CUTOFFS)]
+            for measure in metrics.MEASURES
+            if means
+        ]
     return _table(rows)
 
 

@@ -1,7 +1,7 @@
 """Puts a data set into a database as the pipeline would, and asks it every query in every mode."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid5
@@ -14,7 +14,7 @@ from app.items.models import ANALYSIS, IMAGE_PROCESSING, Item, ItemRef, Stage
 from app.items.store import ItemStore, NewItem
 from app.platform.database import Connection, Database
 from app.platform.errors import AppError
-from app.platform.events import ItemEvent
+from app.platform.events import Event
 from app.platform.settings import SearchSettings, StageSettings
 from app.search import service
 from app.search.models import Embedder, SearchType
@@ -38,10 +38,10 @@ class Asked:
     error: str | None = None
 
 
-class _NoEvents:
+class NoEvents:
     """Nobody listens: the runner takes every item through every stage itself."""
 
-    def publish(self, events: Sequence[ItemEvent]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         pass
 
 
@@ -63,7 +63,7 @@ def load(dataset: Dataset, *, database: Database, embedder: Embedder) -> None:
             analyses=AnalysisStore(database),
             index=SearchStore(database, SearchSettings()),
             embedder=lambda: embedder,
-            events=_NoEvents(),
+            events=NoEvents(),
             settings=StageSettings(queue_url="none"),
         )
 
@@ -71,12 +71,13 @@ def load(dataset: Dataset, *, database: Database, embedder: Embedder) -> None:
 def _analyzed(entry: Entry, user_id: UUID, items: ItemStore) -> ItemRef:
     key = s3.original_key(user_id, entry.item_id, "image/jpeg")
     item, _ = items.add(NewItem(user_id, entry.item_id, key, entry.filename, "image/jpeg", 1))
-    _advance(item, IMAGE_PROCESSING, items, lambda _: None)
-    _advance(item, ANALYSIS, items, partial(analysis_store.save, item=item, answer=entry.answer))
+    advance(item, IMAGE_PROCESSING, items, lambda _: None)
+    advance(item, ANALYSIS, items, partial(analysis_store.save, item=item, answer=entry.answer))
     return item.ref
 
 
-def _advance(item: Item, stage: Stage, items: ItemStore, write: Callable[[Connection], None]) -> None:
+def advance(item: Item, stage: Stage, items: ItemStore, write: Callable[[Connection], None]) -> None:
+    """Take an item through one stage, with what the stage would have written."""
     claim = items.claim(item.ref, stage, lease_seconds=60)
     if claim is None:
         raise RuntimeError(f"{item.item_id} cannot enter {stage.name}")
@@ -93,6 +94,16 @@ def in_process(dataset: Dataset, search: Callable[[UUID, service.Question], Sequ
         return [names[item_id] for item_id in found]
 
     return ask
+
+
+def over_http(names: Mapping[str, str], search: Callable[[str, SearchType], Sequence[str]]) -> Ask:
+    """Asks a deployed collection.
+
+    Args:
+        names: of its items, by id; an item that no judgement knows keeps its id, and is a wrong answer.
+        search: item ids, best first.
+    """
+    return lambda query, mode: [names.get(item_id, item_id) for item_id in search(query.text, mode)]
 
 
 def run(queries: Sequence[Judged], mode: SearchType, ask: Ask) -> list[Asked]:

@@ -9,12 +9,28 @@ maximum of n normal variables (Cramér, "Mathematical Methods of Statistics", 28
 other is.
 
 Few items tell little about what is normal: the model's general background counts as a few more of them.
+
+A picture without words is the exception: what is in it nobody wrote down, so that a word is missing says nothing. If
+the query names colours and such a picture has them all, it may be the one.
 """
 
 import math
+import re
+from collections.abc import Sequence
 
 from app.platform.settings import SearchSettings
-from app.search.models import Evidence
+from app.search.models import Evidence, Hit
+
+_COLOURS = frozenset(
+    {
+        "black", "grey", "gray", "white", "red", "orange", "brown", "beige", "gold", "golden", "yellow", "olive",
+        "green", "mint", "teal", "blue", "navy", "purple", "pink",
+    }
+)  # fmt: skip
+# The category of what is a picture and nothing more.
+_PICTURE = "photo"
+# How far down such a picture is looked for.
+_LOOKED_AT = 3
 
 
 def is_unanswered(evidence: Evidence, settings: SearchSettings) -> bool:
@@ -24,6 +40,14 @@ def is_unanswered(evidence: Evidence, settings: SearchSettings) -> bool:
     if z is None:
         return known < settings.abstain_known_below
     return known + settings.abstain_z_weight * z < settings.abstain_below
+
+
+def may_be_seen(query: str, hits: Sequence[Hit]) -> bool:
+    """Whether one of the first hits is a mere picture that has every colour the query names, and it names one."""
+    colours = _COLOURS.intersection(re.findall(r"\w+", query.lower()))
+    return bool(colours) and any(
+        hit.category == _PICTURE and colours.issubset(hit.matched_terms) for hit in hits[:_LOOKED_AT]
+    )
 
 
 def standing_out(evidence: Evidence, settings: SearchSettings) -> float | None:

@@ -8,6 +8,22 @@ from app.search.models import Document
 
 # Far more than any picture says, and little enough for a tsvector (PostgreSQL: 1 MB of lexemes and positions).
 _MAX_LENGTH = 100_000
+# With as many characters read from it, a picture is embedded without its colours.
+_WORDED = 40
+
+# What people ask for who do not name the category. Words only: to a model they make all of a category alike.
+_ALSO_CALLED = {
+    "receipt": "bill, purchase",
+    "recipe": "cooking, dish",
+    "ticket": "admission, trip",
+    "poster": "event, announcement",
+    "document": "paper, letter",
+    "clothing": "clothes to wear, fashion",
+    "interior": "room, home, furniture",
+    "food": "meal, eating",
+    "place": "travel, outdoors, nature",
+    "product": "shopping, something to buy",
+}
 
 
 def build(item: Item, analysis: AnalysisDocument) -> Document:
@@ -18,7 +34,15 @@ def build(item: Item, analysis: AnalysisDocument) -> Document:
     labels = _join([category, *item.tags, *analysis.subcategories, *media.hashtags, *media.location_tags], " ")
     objects, themes, colors = (_join(words, ", ") for words in (details.objects, details.themes, details.colors))
     moods = _join([*details.emotions, *details.vibes], ", ")
-    source = [media.original_poster, *media.tagged_accounts, details.likely_source, details.key_interest]
+    # Where there are words to go by, colours only make texts alike.
+    seen = "" if sum(map(len, details.extracted_text)) >= _WORDED else colors
+    source = [
+        media.original_poster,
+        *media.tagged_accounts,
+        media.audio_source,
+        details.likely_source,
+        details.key_interest,
+    ]
     return Document(
         headline=headline,
         labels=labels,
@@ -32,11 +56,12 @@ def build(item: Item, analysis: AnalysisDocument) -> Document:
                 moods,
                 colors,
                 _join(source, " "),
+                _ALSO_CALLED.get(category),
             ],
             "\n",
         ),
         essence=_join(
-            [headline, labels, item.notes, analysis.summary, themes, objects, moods, colors, *_untold(analysis)], "\n"
+            [headline, labels, item.notes, analysis.summary, themes, objects, moods, seen, *_untold(analysis)], "\n"
         ),
     )
 

@@ -79,6 +79,11 @@ class Document:
         return self.essence or "\n".join(part for part in (self.headline, self.labels, self.body) if part)
 
     @property
+    def lexical_text(self) -> str:
+        """What is found by words: all three fields alike."""
+        return "\n".join((self.headline, self.labels, self.body))
+
+    @property
     def words(self) -> list[str]:
         """What type-ahead completes: the words of headline and labels, in lower case, once each, at most 100."""
         return list(dict.fromkeys(_WORD.findall(f"{self.headline} {self.labels}".lower())))[:100]
@@ -92,6 +97,7 @@ class SearchFilter:
     tags: list[str] | None = None
     occurred_from: datetime | None = None
     occurred_to: datetime | None = None
+    favorite: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,8 @@ class Hit:
     highlights: list[str] = field(default_factory=list)
     # Among similar items: it looks the same.
     near_duplicate: bool = False
+    # Which of the item's renditions are shown: `app.items.s3.rendition_key`.
+    rendition_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,28 @@
 """Search over HTTP."""
 
 import time
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.items import s3
+from app.jobs import service as jobs
+from app.jobs.models import Kind
+from app.jobs.routes import JobStarted
 from app.platform import wiring
+from app.platform.errors import PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.http import PROBLEMS, CurrentCaller, Moment, printable
+from app.platform.logs import logger
 from app.search import service, suggestions
 from app.search.models import SCORE_TYPES, Hit, ScoreType, SearchFilter, SearchType
 
 router = APIRouter(tags=["search"], responses=PROBLEMS)
+
+# An answer is made from so many of the best results.
+_ANSWERED_FROM = 20
 
 
 def _clean(text: str) -> str:
@@ -31,17 +40,22 @@ class SearchIn(BaseModel):
     top_k: int = Field(default=10, ge=1, le=50)
     category_filter: Annotated[str, AfterValidator(_clean)] | None = Field(default=None, max_length=64)
     tags: list[Annotated[str, AfterValidator(_clean)]] | None = Field(default=None, max_length=20)
+    favorite: bool | None = None
     occurred_from: Moment | None = Field(default=None, alias="from")
     occurred_to: Moment | None = Field(default=None, alias="to")
     min_relevance_score: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     min_similarity_score: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    # Say in words what the results say to it.
+    include_answer: bool | None = None
 
     def question(self) -> service.Question:
         return service.Question(
             query=self.query,
             search_type=self.search_type,
             top_k=self.top_k,
-            narrow=SearchFilter(self.category_filter, self.tags or None, self.occurred_from, self.occurred_to),
+            narrow=SearchFilter(
+                self.category_filter, self.tags or None, self.occurred_from, self.occurred_to, self.favorite
+            ),
             min_bm25=self.min_relevance_score,
             min_similarity=self.min_similarity_score,
         )
@@ -74,8 +88,13 @@ class SearchOut(BaseModel):
     results: list[SearchResult]
     total_results: int
     abstained: bool
+    # Arms of the search that could not take part; `answer` where one was wanted and could not be had.
     degraded: list[str]
     retrieval_time_ms: float
+    # Only where an answer was wanted. `[1]` in it is the first of the citations.
+    answer: str | None = None
+    citations: list[UUID] | None = None
+    answer_time_ms: float | None = None
 
 
 @router.post("/search", operation_id="search")
@@ -86,12 +105,13 @@ def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
         caller.user_id,
         body.question(),
         index=wiring.search_index(),
-        embedder=lambda: wiring.query_vectors().over(wiring.embedder()),
+        embedder=lambda: wiring.query_embedder(caller.user_id),
         settings=wiring.search_settings(),
+        tracer=wiring.tracer(),
     )
     elapsed = time.perf_counter() - started
     results = [_result(caller.user_id, rank, hit, body.search_type) for rank, hit in enumerate(found.hits, start=1)]
-    return SearchOut(
+    out = SearchOut(
         query=body.query,
         search_type=body.search_type,
         results=results,
@@ -100,6 +120,28 @@ def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
         degraded=found.degraded,
         retrieval_time_ms=round(elapsed * 1000, 2),
     )
+    return _with_answer(caller.user_id, out) if body.include_answer else out
+
+
+def _with_answer(user_id: UUID, out: SearchOut) -> SearchOut:
+    """The same, in words too, by the function that answers. Nothing found is never asked about."""
+    from app.chat.models import NOTHING_FOUND
+
+    if not out.results:
+        return out.model_copy(update={"answer": NOTHING_FOUND, "citations": [], "answer_time_ms": 0.0})
+    started = time.perf_counter()
+    ids = [str(result.item_id) for result in out.results[:_ANSWERED_FROM]]
+    asked = {"user_id": str(user_id), "query": out.query, "item_ids": ids}
+    try:
+        answered = wiring.chat_function().ask("answer", asked)
+    except (Unavailable, PermanentFailure, QuotaExceeded) as exc:
+        logger.warning("search without an answer", reason=exc.detail)
+        answered = None
+    if answered is None:
+        return out.model_copy(update={"degraded": [*out.degraded, "answer"]})
+    elapsed = round((time.perf_counter() - started) * 1000, 2)
+    citations = [UUID(item_id) for item_id in answered["citations"]]
+    return out.model_copy(update={"answer": answered["answer"], "citations": citations, "answer_time_ms": elapsed})
 
 
 class SuggestQuery(BaseModel):
@@ -183,6 +225,48 @@ def get_search_config(caller: CurrentCaller) -> SearchConfigOut:
     )
 
 
+@router.post("/vector-index/rebuild", status_code=202, operation_id="rebuildVectorIndex")
+def rebuild_vector_index(caller: CurrentCaller, response: Response) -> JobStarted:
+    """Embed anew what another model embedded, or another text; while that is under way, the same job again.
+
+    Search keeps working meanwhile. `GET /jobs/{job_id}` tells how far it is, and at the end how many were embedded;
+    `stopped_by` says so where a limit was met: a later rebuild goes on from there.
+    """
+    per_day = wiring.usage_settings().rebuilds_per_day
+    job = jobs.request(caller.user_id, Kind.REBUILD, jobs=wiring.jobs(), events=wiring.events(), per_day=per_day)
+    response.headers["Location"] = f"/jobs/{job.job_id}"
+    return JobStarted(job_id=job.job_id)
+
+
+class IndexStatusOut(BaseModel):
+    """`items` are those `embedded` by the model, those `pending`, and those that `failed`."""
+
+    items: int
+    embedded: int
+    # On their way, or embedded by another model: a rebuild does these.
+    pending: int
+    failed: int
+    model: str
+    dimensions: int
+    last_rebuild: datetime | None
+
+
+@router.get("/vector-index/status", operation_id="getVectorIndexStatus")
+def get_vector_index_status(caller: CurrentCaller) -> IndexStatusOut:
+    """How many of the caller's items are found by meaning, with the model that is configured."""
+    provider = wiring.embedder()
+    status = wiring.rebuilds().status(caller.user_id, provider.model)
+    return IndexStatusOut(
+        items=status.items,
+        embedded=status.embedded,
+        pending=status.pending,
+        failed=status.failed,
+        model=provider.model,
+        dimensions=provider.dimensions,
+        last_rebuild=status.last_rebuild,
+    )
+
+
 class SimilarOut(BaseModel):
     results: list[SearchResult]
 
@@ -210,6 +294,8 @@ def _result(user_id: UUID, rank: int, hit: Hit, search_type: SearchType) -> Sear
         highlights=hit.highlights,
         matched_terms=hit.matched_terms,
         near_duplicate=hit.near_duplicate,
-        thumbnail_url=wiring.images().presign_get(s3.rendition_key(user_id, hit.item_id, "thumbnail")),
+        thumbnail_url=wiring.images().presign_get(
+            s3.rendition_key(user_id, hit.item_id, "thumbnail", hit.rendition_generation)
+        ),
         metadata=hit.metadata,
     )

@@ -1,4 +1,4 @@
-"""The rows of `item_search`, and the one statement that searches them: exact BM25 and exact cosine, fused."""
+"""What makes an item findable (facts, postings, vector), and the statement that searches: BM25 and cosine, fused."""
 
 import hashlib
 from typing import Any
@@ -36,9 +36,8 @@ class SearchStore:
             query: the words; pure vector search ranks without them.
             vector: (1024,) unit norm, or None to leave the vector arm out.
         """
-        conditions, parameters = _conditions(narrow)
-        statement = SEARCH.format(conditions=conditions, fusion=FUSIONS[self._settings.hybrid_fusion])
         words, near = self._weights(search_type)
+        statement, parameters = _narrowed(SEARCH, narrow, fused=self._fused(both=bool(words and near and vector)))
         parameters |= {
             "user_id": user_id,
             "query": query,
@@ -52,6 +51,8 @@ class SearchStore:
             "bm25_weight": words,
             "vector_weight": near,
             "top_k": top_k,
+            "feedback": self._settings.hybrid_feedback,
+            **self._scale(),
             "background_items": self._settings.background_items,
             "raw_marks": _RAW_START + _RAW_END,
             "whole": _WHOLE,
@@ -74,10 +75,26 @@ class SearchStore:
             "item_id": item_id,
             "top_k": top_k,
             "near_duplicate_bits": self._settings.near_duplicate_bits,
+            **self._scale(),
         }
+        statement, _ = _narrowed(SIMILAR, SearchFilter())
         with self._database.tenant(user_id) as connection:
-            rows = connection.execute(SIMILAR.encode(), parameters).fetchall()
+            rows = connection.execute(statement.encode(), parameters).fetchall()
         return [_hit(row, SearchType.VECTOR) for row in rows]
+
+    def _scale(self) -> dict[str, int]:
+        """From how many items on, and how, vectors are found by their signatures first."""
+        return {
+            "large_tenant_items": self._settings.large_tenant_items,
+            "signature_depth": self._settings.signature_depth,
+            "evidence_sample": self._settings.evidence_sample,
+        }
+
+    def _fused(self, *, both: bool) -> str:
+        """How the arms become one ranking: with feedback where both take part and are fused by their scores."""
+        chosen = self._settings
+        again = both and chosen.hybrid_fusion == "scores" and chosen.hybrid_feedback > 0
+        return (FED_BACK if again else FUSED).format(fusion=FUSIONS[chosen.hybrid_fusion])
 
     def _weights(self, search_type: SearchType) -> tuple[float, float]:
         """A mode is a pair of weights."""
@@ -91,39 +108,25 @@ class SearchStore:
 
 def save(connection: Connection, item: Item, document: Document, vector: list[float], model: str) -> None:
     """Make an item findable, or findable anew. Runs inside `finish`."""
-    connection.execute(
-        UPSERT,
-        {
-            "user_id": item.user_id,
-            "item_id": item.item_id,
-            "headline": document.headline,
-            "labels": document.labels,
-            "body": document.body,
-            "embedding": HalfVector(vector).to_text(),
-            "model": model,
-            "document_hash": fingerprint(document),
-        },
-    )
+    own = {"user_id": item.user_id, "item_id": item.item_id}
+    connection.execute(UPSERT, own | {"text": document.lexical_text})
+    embedded = {"embedding": HalfVector(vector).to_text(), "model": model, "document_hash": fingerprint(document)}
+    connection.execute(UPSERT_VECTOR, own | embedded)
     _save_words(connection, item, document)
 
 
 def refresh(connection: Connection, item: Item, document: Document) -> None:
     """Renew everything but the vector, whose text did not change. Runs inside `finish`."""
-    connection.execute(
-        REFRESH,
-        {
-            "user_id": item.user_id,
-            "item_id": item.item_id,
-            "headline": document.headline,
-            "labels": document.labels,
-            "body": document.body,
-        },
-    )
+    own = {"user_id": item.user_id, "item_id": item.item_id}
+    connection.execute(REFRESH, own | {"text": document.lexical_text})
     _save_words(connection, item, document)
 
 
 def _save_words(connection: Connection, item: Item, document: Document) -> None:
-    """What type-ahead completes for this item, from now on."""
+    """What finds this item by words, and what type-ahead completes, from now on; no postings without facts."""
+    own = {"user_id": item.user_id, "item_id": item.item_id}
+    connection.execute(FORGET_POSTINGS, own)
+    connection.execute(SAVE_POSTINGS, own | {"text": document.lexical_text})
     connection.execute(FORGET_WORDS, [item.user_id, item.item_id])
     connection.execute(SAVE_WORDS, [item.user_id, item.item_id, document.words])
 
@@ -162,6 +165,7 @@ def _hit(row: dict[str, Any], search_type: SearchType) -> Hit:
         matched_terms=row["matched_terms"],
         highlights=[marked(text) for text in row["highlights"]],
         near_duplicate=bool(row.get("near_duplicate")),
+        rendition_generation=row["rendition_generation"],
     )
 
 
@@ -180,45 +184,56 @@ def marked(text: str) -> str:
     return text.replace(_RAW_START, MARK_START).replace(_RAW_END, MARK_END)
 
 
-def _conditions(narrow: SearchFilter) -> tuple[str, dict[str, Any]]:
-    """Conditions for both arms, appended only where they filter (`IS NULL OR` could not use the index)."""
-    pieces = {
+def _narrowed(statement: str, narrow: SearchFilter, **pieces: str) -> tuple[str, dict[str, Any]]:
+    """The statement with the filter in every arm, appended only where it filters (`IS NULL OR` uses no index)."""
+    conditions = {
         "AND s.category = %(category)s": narrow.category,
         "AND s.tags @> %(tags)s": narrow.tags,
+        "AND s.favorite = %(favorite)s": narrow.favorite,
         "AND s.occurred_at >= %(occurred_from)s": narrow.occurred_from,
         "AND s.occurred_at < %(occurred_to)s": narrow.occurred_to,
     }
-    used = " ".join(piece for piece, value in pieces.items() if value is not None)
+    used = " ".join(condition for condition, value in conditions.items() if value is not None)
+    within = WITHIN if used else ""
+    near = NEAR.format(within=within, vectors=NARROWED_VECTORS if used else ALL_VECTORS)
     parameters = {name: getattr(narrow, name) for name in narrow.__slots__ if getattr(narrow, name) is not None}
-    return used, parameters
+    return statement.format(conditions=used, within=within, near=near, **pieces), parameters
 
 
 SELECT_EMBEDDED = """
-SELECT item_id, document_hash, embedding_model FROM item_search WHERE user_id = %s AND item_id = ANY(%s)
+SELECT item_id, document_hash, embedding_model FROM item_vectors WHERE user_id = %s AND item_id = ANY(%s)
 """
 
-_TSV = """setweight(to_tsvector('english', %(headline)s), 'A')
-    || setweight(to_tsvector('english', %(labels)s), 'B')
-    || setweight(to_tsvector('english', %(body)s), 'D')"""
+UPSERT = """
+INSERT INTO item_search (user_id, item_id, category, tags, favorite, occurred_at, doc_len)
+SELECT user_id, item_id, effective_category, tags, favorite, occurred_at,
+  tsvector_token_count(to_tsvector('english', %(text)s))
+FROM items WHERE user_id = %(user_id)s AND item_id = %(item_id)s
+ON CONFLICT (user_id, item_id) DO UPDATE SET
+  category = excluded.category, tags = excluded.tags, favorite = excluded.favorite,
+  occurred_at = excluded.occurred_at, doc_len = excluded.doc_len
+"""
 
-REFRESH = f"""
+REFRESH = """
 UPDATE item_search AS s SET category = i.effective_category, tags = i.tags, favorite = i.favorite,
-  occurred_at = i.occurred_at, tsv = {_TSV}
+  occurred_at = i.occurred_at, doc_len = tsvector_token_count(to_tsvector('english', %(text)s))
 FROM items AS i
 WHERE i.user_id = %(user_id)s AND i.item_id = %(item_id)s AND s.user_id = i.user_id AND s.item_id = i.item_id
 """
 
-UPSERT = f"""
-INSERT INTO item_search (user_id, item_id, category, tags, favorite, occurred_at, tsv, embedding, embedding_model,
-  document_hash)
-SELECT user_id, item_id, effective_category, tags, favorite, occurred_at,
-  {_TSV},
-  %(embedding)s::halfvec, %(model)s, %(document_hash)s
-FROM items WHERE user_id = %(user_id)s AND item_id = %(item_id)s
+UPSERT_VECTOR = """
+INSERT INTO item_vectors (user_id, item_id, embedding, embedding_model, document_hash)
+VALUES (%(user_id)s, %(item_id)s, %(embedding)s::halfvec, %(model)s, %(document_hash)s)
 ON CONFLICT (user_id, item_id) DO UPDATE SET
-  category = excluded.category, tags = excluded.tags, favorite = excluded.favorite,
-  occurred_at = excluded.occurred_at, tsv = excluded.tsv, embedding = excluded.embedding,
-  embedding_model = excluded.embedding_model, document_hash = excluded.document_hash
+  embedding = excluded.embedding, embedding_model = excluded.embedding_model, document_hash = excluded.document_hash
+"""
+
+FORGET_POSTINGS = "DELETE FROM item_postings WHERE user_id = %(user_id)s AND item_id = %(item_id)s"
+SAVE_POSTINGS = """
+INSERT INTO item_postings (user_id, item_id, doc_len, tf, lexeme)
+SELECT user_id, item_id, doc_len, cardinality(positions), lexeme
+FROM item_search CROSS JOIN unnest(to_tsvector('english', %(text)s))
+WHERE user_id = %(user_id)s AND item_id = %(item_id)s
 """
 
 FORGET_WORDS = "DELETE FROM item_words WHERE user_id = %s AND item_id = %s"
@@ -235,42 +250,123 @@ _PARTS = f'{_HEADLINE_OPTIONS}, MaxFragments=3, MinWords=4, MaxWords=14, Fragmen
 FUSIONS = {
     "scores": """coalesce(%(bm25_weight)s::float8 * bm25 / max(bm25) OVER (), 0)
       + CASE WHEN similarity IS NULL THEN 0 ELSE
-          %(vector_weight)s::float8 * greatest(0, coalesce((similarity - mean) / nullif(nearest - mean, 0), 1)) END""",
+          %(vector_weight)s::float8 * greatest(
+            -- By vector alone what is below the mean keeps its order.
+            CASE WHEN %(bm25_weight)s::float8 > 0 THEN 0 ELSE '-Infinity'::float8 END,
+            coalesce((similarity - mean) / nullif(nearest - mean, 0), 1)
+          ) END""",
     "ranks": """coalesce(%(bm25_weight)s::float8 / (%(c)s + lexical.place), 0)
       + coalesce(%(vector_weight)s::float8 / (%(c)s + semantic.place), 0)""",
 }
 
-# Lexical arm: Lucene's BM25, ln(1 + (N - df + .5)/(df + .5)) · tf/(tf + k1(1 - b + b·len/avg)), statistics per tenant.
-# The term frequency comes out of ts_rank, which runs in C: for one term and equal weights it is Σ 1/j² ÷ 1.64493 over
-# j = 1…tf, and that inverts exactly for the 255 positions that PostgreSQL keeps (tests/integration pins 1…255).
-# Vector arm: exact cosine. An arm without input (no words, no vector) is empty; modes are weights.
-# Evidence (what abstention is decided by) and marks are taken from the same rows, for what is returned only.
+FUSED = """fused AS MATERIALIZED (
+  SELECT item_id, bm25, similarity, {fusion} AS fused
+  FROM lexical FULL JOIN semantic USING (item_id) CROSS JOIN evidence
+  ORDER BY fused DESC, item_id LIMIT %(top_k)s
+)"""
+
+# Fused, and once more with the best answer as part of the question (Rocchio, "Relevance Feedback in Information
+# Retrieval", 1971, without anybody's judgement): what is like it moves up. Only what either arm found is compared.
+FED_BACK = """ranked AS MATERIALIZED (
+  SELECT item_id, bm25, similarity, mean, {fusion} AS fused
+  FROM lexical FULL JOIN semantic USING (item_id) CROSS JOIN evidence
+),
+best AS MATERIALIZED (
+  SELECT embedding FROM item_vectors
+  WHERE user_id = %(user_id)s AND embedding_model = %(model)s
+    AND item_id = (SELECT item_id FROM ranked ORDER BY fused DESC, item_id LIMIT 1)
+),
+drawn AS MATERIALIZED (
+  SELECT item_id, bm25, similarity, mean, CASE WHEN similarity IS NOT NULL THEN
+      coalesce(%(feedback)s::float8 * (
+        SELECT 1 - (v.embedding <=> (SELECT embedding FROM best))
+        FROM item_vectors AS v WHERE v.user_id = %(user_id)s AND v.item_id = ranked.item_id
+      ), 0)
+    END AS likeness
+  FROM ranked
+),
+fused AS MATERIALIZED (
+  SELECT item_id, bm25, own AS similarity, {fusion} AS fused
+  FROM (
+    SELECT item_id, bm25, similarity AS own, similarity + likeness AS similarity,
+      mean + avg(likeness) OVER () AS mean, max(similarity + likeness) OVER () AS nearest
+    FROM drawn
+  ) AS drawn
+  ORDER BY fused DESC, item_id LIMIT %(top_k)s
+)"""
+
+# The nearest by cosine, and what cosines are like in this tenant: of what `asked` holds, as large as `corpus` says.
+# Exact where the tenant is small. Above that, the nearest by signature (one bit per number; Charikar, "Similarity
+# Estimation Techniques from Rounding Algorithms", 2002) are compared exactly, and an even sample (ids are random) tells
+# mean and deviation. What does not apply is not run: its condition is known before its first row.
+NEAR = """
+cosines AS MATERIALIZED (
+  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked)) AS similarity
+  FROM {vectors}
+  WHERE NOT (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
+    AND embedding_model = (SELECT model FROM asked)
+  UNION ALL
+  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked))
+  FROM (
+    SELECT item_id FROM item_vectors
+    WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
+      AND user_id = %(user_id)s AND embedding_model = (SELECT model FROM asked) {within}
+    ORDER BY signature <~> (SELECT signature FROM asked), item_id LIMIT %(signature_depth)s
+  ) AS candidates
+  CROSS JOIN LATERAL (
+    SELECT embedding FROM item_vectors WHERE user_id = %(user_id)s AND item_id = candidates.item_id OFFSET 0
+  ) AS found
+),
+sampled AS MATERIALIZED (
+  SELECT 1 - (embedding <=> (SELECT vector FROM asked)) AS similarity
+  FROM {vectors}
+  WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
+    AND embedding_model = (SELECT model FROM asked)
+  ORDER BY item_id LIMIT %(evidence_sample)s
+)"""
+# All of a tenant's vectors lie together; those of a filter's items are looked up one by one.
+ALL_VECTORS = "(SELECT * FROM item_vectors WHERE user_id = %(user_id)s) AS own"
+NARROWED_VECTORS = """narrowed CROSS JOIN LATERAL (
+    SELECT embedding, embedding_model FROM item_vectors
+    WHERE user_id = %(user_id)s AND item_id = narrowed.item_id OFFSET 0
+  ) AS own"""
+# `IS TRUE` keeps it a hash that is built once: as a join it would be at the mercy of an estimate.
+WITHIN = "AND (item_id IN (SELECT item_id FROM narrowed)) IS TRUE"
+
+# Lexical arm: Lucene's BM25, ln(1 + (N - df + .5)/(df + .5)) · tf/(tf + k1(1 - b + b·len/avg)), with the tenant's own
+# statistics, taken here, so that no row depends on any other. Vector arm: cosine. An arm without input (no words, no
+# vector) is empty; modes are weights. Evidence is what abstention is decided by; marks are for what is returned only.
 SEARCH = """
 WITH terms AS MATERIALIZED (
-  SELECT lexeme, cardinality(positions)::float8 AS qtf, term, term::tsquery AS query
-  FROM (
-    SELECT lexeme, positions, '''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' AS term
-    FROM unnest(to_tsvector('english', %(query)s))
-  ) AS quoted
+  SELECT lexeme, cardinality(positions)::float8 AS qtf,
+    '''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' AS term
+  FROM unnest(to_tsvector('english', %(query)s))
+),
+asked AS MATERIALIZED (
+  SELECT vector, binary_quantize(vector)::bit(1024) AS signature, %(model)s AS model
+  FROM (SELECT %(vector)s::halfvec AS vector) AS parsed
+),
+narrowed AS (
+  SELECT item_id, doc_len FROM item_search AS s WHERE s.user_id = %(user_id)s {conditions}
 ),
 corpus AS MATERIALIZED (
-  SELECT count(*)::float8 AS n, greatest(avg(doc_len), 1)::float8 AS average
-  FROM item_search AS s WHERE s.user_id = %(user_id)s {conditions}
+  SELECT count(*)::float8 AS n, coalesce(nullif(avg(doc_len), 0), 1)::float8 AS average,
+    count(*) > %(large_tenant_items)s AS is_large
+  FROM narrowed
 ),
 postings AS MATERIALIZED (
-  SELECT s.item_id, s.doc_len::float8, terms.term, terms.qtf,
-    round(0.6079271 / (1.0000001 - ts_rank('{{1,1,1,1}}', s.tsv, terms.query)::float8) - 0.5) AS tf
-  FROM item_search AS s JOIN terms ON s.tsv @@ terms.query
-  WHERE s.user_id = %(user_id)s {conditions}
-    AND s.tsv @@ (SELECT string_agg(term, ' | ')::tsquery FROM terms)
+  SELECT terms.lexeme, qtf, item_id, tf, doc_len
+  FROM terms CROSS JOIN LATERAL (
+    SELECT item_id, tf, doc_len FROM item_postings
+    WHERE user_id = %(user_id)s AND lexeme = terms.lexeme {within} OFFSET 0
+  ) AS holding
 ),
 frequencies AS MATERIALIZED (
-  SELECT term, lexeme, df, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf,
+  SELECT lexeme, df, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf,
     -- As if there were a few more items: in a collection of three, an absent word would outweigh all others.
     ln(1 + (n + %(background_items)s - df + 0.5) / (df + 0.5)) AS weight
   FROM (
-    SELECT term, lexeme, count(item_id)::float8 AS df
-    FROM terms LEFT JOIN postings USING (term) GROUP BY term, lexeme
+    SELECT lexeme, count(item_id)::float8 AS df FROM terms LEFT JOIN postings USING (lexeme) GROUP BY lexeme
   ) AS counted CROSS JOIN corpus
 ),
 lexical AS (
@@ -279,43 +375,46 @@ lexical AS (
     SELECT item_id, sum(
         qtf * idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * doc_len / average))
       ) AS bm25
-    FROM postings JOIN frequencies USING (term) CROSS JOIN corpus
+    FROM postings JOIN frequencies USING (lexeme) CROSS JOIN corpus
     GROUP BY item_id
     ORDER BY bm25 DESC, item_id LIMIT %(words_depth)s
   ) AS best
 ),
-cosines AS MATERIALIZED (
-  SELECT s.item_id, 1 - (s.embedding <=> %(vector)s::halfvec(1024)) AS similarity
-  FROM item_search AS s
-  WHERE %(vector)s::text IS NOT NULL AND s.user_id = %(user_id)s AND s.embedding_model = %(model)s {conditions}
-),
+{near},
 semantic AS (
   SELECT *, row_number() OVER (ORDER BY similarity DESC, item_id) AS place
   FROM (SELECT * FROM cosines ORDER BY similarity DESC, item_id LIMIT %(depth)s) AS nearest
 ),
 evidence AS MATERIALIZED (
   SELECT (SELECT sum(weight) FILTER (WHERE df > 0) / nullif(sum(weight), 0) FROM frequencies) AS known,
-    count(*) AS compared, max(similarity) AS nearest, avg(similarity) AS mean, stddev_pop(similarity) AS deviation
-  FROM cosines
+    CASE WHEN is_large AND sample.mean IS NOT NULL THEN n ELSE compared END::bigint AS compared, nearest,
+    coalesce(sample.mean, whole.mean) AS mean, coalesce(sample.deviation, whole.deviation) AS deviation
+  FROM (
+    SELECT count(*) AS compared, max(similarity) AS nearest, avg(similarity) AS mean,
+      stddev_pop(similarity) AS deviation
+    FROM cosines
+  ) AS whole
+  CROSS JOIN (SELECT avg(similarity) AS mean, stddev_pop(similarity) AS deviation FROM sampled) AS sample
+  CROSS JOIN corpus
 ),
-fused AS MATERIALIZED (
-  SELECT item_id, bm25, similarity, {fusion} AS fused
-  FROM lexical FULL JOIN semantic USING (item_id) CROSS JOIN evidence
-  ORDER BY fused DESC, item_id LIMIT %(top_k)s
-),
+{fused},
 words AS (
   SELECT DISTINCT ON (lexeme) lexeme, lower(token) AS word
   FROM ts_parse('default', %(query)s) CROSS JOIN unnest(ts_lexize('english_stem', token)) AS lexeme
 ),
 matches AS (
   SELECT item_id, array_agg(coalesce(word, lexeme) ORDER BY idf DESC, lexeme) AS matched_terms
-  FROM postings JOIN frequencies USING (term) LEFT JOIN words USING (lexeme)
-  -- As an array: a join would sort every posting of the tenant for ten items.
-  WHERE item_id = ANY(ARRAY(SELECT item_id FROM fused))
+  FROM fused CROSS JOIN frequencies
+  CROSS JOIN LATERAL (
+    SELECT FROM item_postings
+    WHERE user_id = %(user_id)s AND lexeme = frequencies.lexeme AND item_id = fused.item_id OFFSET 0
+  ) AS held
+  LEFT JOIN words USING (lexeme)
   GROUP BY item_id
 )
 SELECT fused.*, evidence.*, coalesce(matched_terms, '{{}}') AS matched_terms,
   i.original_filename, i.mime_type, i.width, i.height, i.tags, i.favorite, i.taken_at, i.created_at,
+  i.rendition_generation,
   i.effective_category AS category,
   coalesce(i.title, a.raw_response ->> 'headline', i.original_filename) AS headline,
   coalesce(a.raw_response ->> 'summary', '') AS summary,
@@ -337,7 +436,9 @@ SELECT fused.*, evidence.*, coalesce(matched_terms, '{{}}') AS matched_terms,
 FROM fused
 CROSS JOIN evidence
 LEFT JOIN matches USING (item_id)
-JOIN items AS i ON i.user_id = %(user_id)s AND i.item_id = fused.item_id AND i.deleted_at IS NULL
+CROSS JOIN LATERAL (
+  SELECT * FROM items WHERE user_id = %(user_id)s AND item_id = fused.item_id AND deleted_at IS NULL OFFSET 0
+) AS i
 LEFT JOIN LATERAL (
   SELECT raw_response FROM analyses
   WHERE user_id = %(user_id)s AND item_id = fused.item_id ORDER BY version DESC LIMIT 1
@@ -346,27 +447,30 @@ ORDER BY fused DESC, fused.item_id
 """
 
 SIMILAR = """
-WITH origin AS MATERIALIZED (
-  SELECT s.embedding, s.embedding_model, i.phash
-  FROM item_search AS s JOIN items AS i USING (user_id, item_id)
-  WHERE s.user_id = %(user_id)s AND s.item_id = %(item_id)s AND i.deleted_at IS NULL
+WITH asked AS MATERIALIZED (
+  SELECT v.embedding AS vector, v.signature, v.embedding_model AS model, i.phash
+  FROM item_vectors AS v JOIN items AS i USING (user_id, item_id)
+  WHERE v.user_id = %(user_id)s AND v.item_id = %(item_id)s AND i.deleted_at IS NULL
 ),
+corpus AS MATERIALIZED (
+  SELECT count(*) > %(large_tenant_items)s AS is_large FROM item_search WHERE user_id = %(user_id)s
+),
+{near},
 nearest AS MATERIALIZED (
-  SELECT s.item_id, 1 - (s.embedding <=> origin.embedding) AS similarity
-  FROM item_search AS s
-  JOIN origin USING (embedding_model)
-  JOIN items AS i ON i.user_id = %(user_id)s AND i.item_id = s.item_id AND i.deleted_at IS NULL
-  WHERE s.user_id = %(user_id)s AND s.item_id <> %(item_id)s
-  ORDER BY similarity DESC, s.item_id LIMIT %(top_k)s
+  SELECT cosines.item_id, similarity
+  FROM cosines JOIN items AS i ON i.user_id = %(user_id)s AND i.item_id = cosines.item_id AND i.deleted_at IS NULL
+  WHERE cosines.item_id <> %(item_id)s
+  ORDER BY similarity DESC, cosines.item_id LIMIT %(top_k)s
 )
 SELECT nearest.item_id, NULL::float8 AS bm25, similarity, NULL::float8 AS fused,
-  '{}'::text[] AS matched_terms, '{}'::text[] AS highlights,
-  bit_count((i.phash # origin.phash)::bit(64)) <= %(near_duplicate_bits)s AS near_duplicate,
+  '{{}}'::text[] AS matched_terms, '{{}}'::text[] AS highlights,
+  bit_count((i.phash # asked.phash)::bit(64)) <= %(near_duplicate_bits)s AS near_duplicate,
   i.original_filename, i.mime_type, i.width, i.height, i.tags, i.favorite, i.taken_at, i.created_at,
+  i.rendition_generation,
   i.effective_category AS category,
   coalesce(i.title, a.raw_response ->> 'headline', i.original_filename) AS headline,
   coalesce(a.raw_response ->> 'summary', '') AS summary
-FROM nearest CROSS JOIN origin
+FROM nearest CROSS JOIN asked
 JOIN items AS i ON i.user_id = %(user_id)s AND i.item_id = nearest.item_id
 LEFT JOIN LATERAL (
   SELECT raw_response FROM analyses

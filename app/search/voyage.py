@@ -12,8 +12,8 @@ from typing import Any, Literal
 import urllib3
 from pydantic import BaseModel, Field, ValidationError
 
-from app.platform import prices
-from app.platform.errors import Unavailable
+from app.platform import metrics, spending
+from app.platform.errors import Unavailable, code_of
 from app.platform.logs import logger
 from app.platform.parameters import Secret
 from app.platform.providers import Deadline, failure_of
@@ -104,7 +104,9 @@ class VoyageEmbedder:
             self._secret.refused()
         if answer.status != 200:
             logger.warning("provider refused", provider=self.provider, status=answer.status)
-            raise failure_of(answer.status, provider=PROVIDER, retry_after=answer.headers.get("retry-after"))
+            failure = failure_of(answer.status, provider=PROVIDER, retry_after=answer.headers.get("retry-after"))
+            metrics.publish({"provider_failures": 1}, stage="embedder", provider=self.provider, code=code_of(failure))
+            raise failure
         return self._read(answer.data, expected=len(texts))
 
     def _post(self, body: dict[str, Any], *, key: str, timeout_s: float) -> urllib3.BaseHTTPResponse:
@@ -132,7 +134,8 @@ class VoyageEmbedder:
         if sorted(vectors) != list(range(expected)) or not all(0 < norm < math.inf for norm in norms.values()):
             raise Unavailable(f"{PROVIDER} answered something unreadable.")
         tokens = answer.usage.total_tokens
-        cost = prices.cost_usd(self.model, input_tokens=tokens)
+        cost = spending.paid(self.model, input_tokens=tokens)
+        metrics.publish({"input_tokens": tokens, "cost_usd": float(cost)}, stage="embedder", provider=self.provider)
         logger.info("embeddings paid", model=self.model, texts=expected, input_tokens=tokens, cost_usd=str(cost))
         return [[number / norms[index] for number in vectors[index]] for index in range(expected)]
 

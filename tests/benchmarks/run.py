@@ -2,12 +2,14 @@
 
 import sys
 
-from tests.benchmarks import images, imports, local_cloud, search, throughput
+from tests.benchmarks import api, api_load, images, imports, local_cloud, search, throughput
 
 SECTIONS = {
     "imports": imports.measure,
     "images": images.measure,
     "search": search.measure,
+    "lists": api.measure,
+    "api_load": api_load.measure,
     "local_cloud": local_cloud.measure,
     "throughput": throughput.measure,
 }

@@ -74,7 +74,7 @@ def test_scores_are_fused_over_each_arms_best_and_the_tenants_mean(database_pool
     word = add(database_pool, user_id, "lemon lemon lemon lemon", cosine=0.1)
     near = add(database_pool, user_id, "something else", cosine=0.9)
 
-    hits = {hit.item_id: hit for hit in ask(database_pool, user_id, "lemon").hits}
+    hits = {hit.item_id: hit for hit in ask(database_pool, user_id, "lemon", hybrid_feedback=0).hits}
 
     best = max(hit.bm25 or 0 for hit in hits.values())
     mean = (0.5 + 0.1 + 0.9) / 3
@@ -82,6 +82,40 @@ def test_scores_are_fused_over_each_arms_best_and_the_tenants_mean(database_pool
         meaning = max(0, (cosine - mean) / (0.9 - mean))
         expected = 0.5 * (hits[item_id].bm25 or 0) / best + 0.5 * meaning
         assert hits[item_id].score == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_is_like_the_best_answer_moves_up_and_keeps_its_similarity(database_pool: Database, user_id: UUID) -> None:
+    best = add(database_pool, user_id, "lemon tart", cosine=0.17)
+    like = add(database_pool, user_id, "a cake", cosine=0.82)
+    near = add(database_pool, user_id, "a bridge", cosine=0.9)
+
+    before, after = (
+        ask(database_pool, user_id, "lemon", hybrid_feedback=feedback, hybrid_bm25_weight=0.9).hits
+        for feedback in (0.0, 1.0)
+    )
+
+    assert [hit.item_id for hit in before] == [best, near, like]
+    assert [hit.item_id for hit in after] == [best, like, near]
+    assert {hit.item_id: hit.similarity for hit in after} == {hit.item_id: hit.similarity for hit in before}
+
+
+def test_the_best_answer_without_a_vector_draws_nothing(database_pool: Database, user_id: UUID) -> None:
+    best = add(database_pool, user_id, "lemon tart")
+    with database_pool.tenant(user_id) as connection:
+        connection.execute("UPDATE item_vectors SET embedding_model = 'another' WHERE item_id = %s", [best])
+    near, far = (add(database_pool, user_id, "a bridge", cosine=cosine) for cosine in (0.9, 0.5))
+
+    hits = ask(database_pool, user_id, "lemon", hybrid_bm25_weight=0.9).hits
+
+    assert [hit.item_id for hit in hits] == [best, near, far]
+
+
+def test_by_vector_alone_what_is_farther_than_most_is_in_order_too(database_pool: Database, user_id: UUID) -> None:
+    items = [add(database_pool, user_id, "lemon", cosine=cosine) for cosine in (0.9, 0.1, 0.3, 0.2, 0.0)]
+
+    hits = ask(database_pool, user_id, "anything", SearchType.VECTOR).hits
+
+    assert [hit.item_id for hit in hits] == [items[place] for place in (0, 2, 3, 1, 4)]
 
 
 def test_a_tenant_with_one_item_finds_it(database_pool: Database, user_id: UUID) -> None:

@@ -4,10 +4,7 @@ import hashlib
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,88 +17,18 @@ from hypothesis import strategies as st
 
 from app.analysis import store as analysis_store
 from app.analysis.models import AnalysisDocument, ProviderAnswer
-from app.items.s3 import original_key
-from app.items.store import ItemStore, NewItem
+from app.items.store import ItemStore
 from app.platform.database import Database
-from app.platform.settings import DatabaseSettings, SearchSettings
 from app.search import store
 from app.search.models import DIMENSIONS, Document, Hit, SearchFilter, SearchType
-from app.search.store import SearchStore
-
-MODEL = "test-model"
-# Fusion by ranks, as these tests work it out; test_search_answers.py has fusion by scores.
-SETTINGS = SearchSettings(hybrid_fusion="ranks")
-NOWHERE = SearchFilter()
-
-
-@dataclass
-class Tenant:
-    """One user's searchable items."""
-
-    database: Database
-    user_id: UUID
-
-    def add(self, text: str, *, vector: Sequence[float] | None = None, model: str = MODEL, **columns: Any) -> UUID:
-        """An item whose whole document is `text`."""
-        return self.add_document(Document("", "", text), vector=vector, model=model, **columns)
-
-    def add_document(
-        self, document: Document, *, vector: Sequence[float] | None = None, model: str = MODEL, **columns: Any
-    ) -> UUID:
-        items, item_id = ItemStore(self.database), uuid4()
-        key = original_key(self.user_id, item_id, "image/png")
-        items.add(NewItem(self.user_id, item_id, key, "photo.png", "image/png", 1))
-        with self.database.tenant(self.user_id) as connection:
-            if columns:
-                assignments = ", ".join(f"{name} = %({name})s" for name in columns)
-                connection.execute(
-                    f"UPDATE items SET {assignments} WHERE item_id = %(item_id)s".encode(),
-                    columns | {"item_id": item_id},
-                )
-        item = items.get(self.user_id, item_id)
-        assert item is not None
-        with self.database.tenant(self.user_id) as connection:
-            store.save(connection, item, document, list(vector or pointing(0)), model)
-        return item_id
-
-    def search(
-        self,
-        query: str = "",
-        search_type: SearchType = SearchType.BM25,
-        *,
-        vector: Sequence[float] | None = None,
-        narrow: SearchFilter = NOWHERE,
-        top_k: int = 10,
-        model: str = MODEL,
-    ) -> list[Hit]:
-        return (
-            SearchStore(self.database, SETTINGS)
-            .search(
-                self.user_id,
-                query=query,
-                vector=list(vector) if vector is not None else None,
-                embedding_model=model,
-                search_type=search_type,
-                narrow=narrow,
-                top_k=top_k,
-            )
-            .hits
-        )
-
-    def rows(self, where: str = "true") -> list[dict[str, Any]]:
-        """What the index holds: every document's lexemes with their counts, its length, its vector."""
-        statement = f"""
-            SELECT item_id, doc_len, embedding::text AS embedding,
-              (SELECT coalesce(json_object_agg(lexeme, cardinality(positions)), '{{}}') FROM unnest(tsv)) AS counts
-            FROM item_search WHERE user_id = %s AND {where}
-        """
-        with self.database.tenant(self.user_id) as connection:
-            return connection.execute(statement.encode(), [self.user_id]).fetchall()
-
-    def lexemes(self, query: str) -> dict[str, int]:
-        statement = "SELECT lexeme, cardinality(positions) AS count FROM unnest(to_tsvector('english', %s))"
-        with self.database.tenant(self.user_id) as connection:
-            return {row["lexeme"]: row["count"] for row in connection.execute(statement, [query]).fetchall()}
+from tests.integration.searching import (
+    NOWHERE,
+    Tenant,
+    assert_reads_one_tenant,
+    explained,
+    given_crowd,
+    pointing,
+)
 
 
 @pytest.fixture
@@ -114,17 +41,10 @@ def neighbour(database_pool: Database) -> Tenant:
     return Tenant(database_pool, uuid4())
 
 
-def pointing(direction: int, lean: float = 0.0) -> list[float]:
-    """A unit vector along one axis, leaning towards the next."""
-    vector = [0.0] * DIMENSIONS
-    vector[direction], vector[direction + 1] = math.sqrt(1 - lean * lean), lean
-    return vector
-
-
 def lucene(rows: Sequence[Mapping[str, Any]], query: Mapping[str, int]) -> dict[UUID, float]:
     """BM25 as Lucene has it (k1 1.2, b 0.75), document by document."""
     lengths = [row["doc_len"] for row in rows]
-    average = max(sum(lengths) / len(lengths), 1) if lengths else 1
+    average = sum(lengths) / max(len(lengths), 1) or 1
     scores: dict[UUID, float] = {}
     for term, query_count in query.items():
         holding = [row for row in rows if term in row["counts"]]
@@ -385,11 +305,14 @@ FILTERS: dict[str, tuple[SearchFilter, str]] = {
     "category": (SearchFilter(category="recipe"), "category = 'recipe'"),
     "one tag": (SearchFilter(tags=["red"]), "tags @> '{red}'"),
     "all of several tags": (SearchFilter(tags=["red", "old"]), "tags @> '{red,old}'"),
+    "favorites": (SearchFilter(favorite=True), "favorite"),
+    "anything but favorites": (SearchFilter(favorite=False), "NOT favorite"),
     "since": (SearchFilter(occurred_from=on(5)), "occurred_at >= '2024-05-05Z'"),
     "until": (SearchFilter(occurred_to=on(5)), "occurred_at < '2024-05-05Z'"),
     "everything at once": (
-        SearchFilter("recipe", ["red"], on(2), on(8)),
-        "category = 'recipe' AND tags @> '{red}' AND occurred_at >= '2024-05-02Z' AND occurred_at < '2024-05-08Z'",
+        SearchFilter("recipe", ["red"], on(2), on(8), True),
+        "favorite AND category = 'recipe' AND tags @> '{red}'"
+        " AND occurred_at >= '2024-05-02Z' AND occurred_at < '2024-05-08Z'",
     ),
     "nothing left": (SearchFilter(category="x'; DROP TABLE items; --"), "false"),
 }
@@ -404,6 +327,7 @@ def test_filters_hold_in_both_arms_and_in_the_statistics(tenant: Tenant, narrow:
             vector=pointing(0, number / 40),
             category=category,
             tags=tags,
+            favorite=day == 5,
             taken_at=on(day),
         )
 
@@ -522,73 +446,34 @@ def test_saving_again_replaces_what_was_findable(tenant: Tenant) -> None:
     (found,) = tenant.search(search_type=SearchType.VECTOR, vector=pointing(4), model="next-model")
     assert found.similarity == pytest.approx(1.0, abs=1e-3)
     with tenant.database.tenant(tenant.user_id) as connection:
-        row = connection.execute("SELECT document_hash FROM item_search WHERE item_id = %s", [item_id]).fetchone()
+        row = connection.execute("SELECT document_hash FROM item_vectors WHERE item_id = %s", [item_id]).fetchone()
     assert row == {"document_hash": hashlib.sha256(b"train").digest()}
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
 
 
-class Explaining(Database):
-    """Plans every statement instead of running it."""
-
-    options = "FORMAT JSON"
-
-    @contextmanager
-    def tenant(self, user_id: UUID) -> Iterator[Any]:
-        with super().tenant(user_id) as connection:
-            yield _Planner(connection, self)
-
-    plans: list[dict[str, Any]]
-
-
-@dataclass
-class _Planner:
-    connection: Any
-    database: Explaining
-
-    def execute(self, statement: bytes, parameters: Mapping[str, Any]) -> "_Planner":
-        explained = f"EXPLAIN ({self.database.options}) ".encode() + statement
-        self.database.plans = [row["QUERY PLAN"] for row in self.connection.execute(explained, parameters).fetchall()]
-        return self
-
-    def fetchall(self) -> list[Any]:
-        return []
-
-
-def nodes(plan: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(plan, list):
-        for entry in plan:
-            yield from nodes(entry)
-    elif isinstance(plan, dict):
-        if "Node Type" in plan:
-            yield plan
-        for value in plan.values():
-            yield from nodes(value)
-
-
 @pytest.fixture(scope="module")
 def crowd(owner_url: str) -> Iterator[None]:
-    """Twenty thousand items of two hundred other tenants."""
     with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute("CREATE TABLE crowd AS SELECT gen_random_uuid() AS user_id FROM generate_series(1, 200)")
-        owner.execute("""
-            INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime_type, file_size)
-            SELECT user_id, gen_random_uuid(), 'ready', n::text, 'x.png', 'image/png', 1
-            FROM crowd CROSS JOIN generate_series(1, 100) AS n
-        """)
-        owner.execute(
-            """
-            INSERT INTO item_search (user_id, item_id, occurred_at, tsv, embedding, embedding_model, document_hash)
-            SELECT user_id, item_id, created_at, 'lemon:1 tart:2', %s::halfvec, %s, ''
-            FROM items JOIN crowd USING (user_id)
-        """,
-            [json.dumps(pointing(0)), MODEL],
-        )
-        owner.execute("ANALYZE items, item_search")
+        user_ids = given_crowd(owner)
+        owner.execute("ANALYZE items, item_search, item_postings, item_vectors")
         yield
-        owner.execute("DELETE FROM items WHERE user_id IN (SELECT user_id FROM crowd)")
-        owner.execute("DROP TABLE crowd")
+        owner.execute("DELETE FROM items WHERE user_id = ANY(%s)", [user_ids])
+
+
+def test_what_search_reads_has_b_trees_that_begin_with_the_tenant_and_nothing_approximate(
+    owner: psycopg.Connection,
+) -> None:
+    found = owner.execute("""
+        SELECT relname, amname, attname FROM pg_index
+        JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+        JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+        WHERE indrelid::regclass::text IN ('item_search', 'item_postings', 'item_vectors')
+    """).fetchall()
+
+    assert len(found) >= 6
+    assert [name for name, method, first in found if (method, first) != ("btree", "user_id")] == []
 
 
 @pytest.mark.usefixtures("crowd")
@@ -598,19 +483,7 @@ def crowd(owner_url: str) -> Iterator[None]:
 def test_a_search_reads_its_tenants_rows_and_no_others(
     app_url: str, options: str, narrow: SearchFilter, search_type: SearchType
 ) -> None:
-    explaining = Explaining(DatabaseSettings(database_url=app_url))
-    explaining.options = options
+    with explained(app_url, options) as database:
+        Tenant(database, uuid4()).search("lemon tart", search_type, vector=pointing(0), narrow=narrow)
 
-    Tenant(explaining, uuid4()).search("lemon tart", search_type, vector=pointing(0), narrow=narrow)
-    explaining.close()
-
-    found = list(nodes(explaining.plans))
-    scanned = [node for node in found if node.get("Relation Name") in {"items", "item_search"}]
-    assert len(scanned) >= 3
-    assert not [node for node in scanned if node["Node Type"] == "Seq Scan"]
-    indexes = {node["Index Name"] for node in found if "Index Name" in node}
-    assert indexes <= {"item_search_pkey", "item_search_category", "items_pkey", "analyses_pkey"}
-    conditions = [
-        node["Index Cond"] for node in found if "Index Cond" in node and node["Index Name"] != "analyses_pkey"
-    ]
-    assert all(re.search(r"\buser_id = ", condition) for condition in conditions)
+    assert_reads_one_tenant(database.plans)

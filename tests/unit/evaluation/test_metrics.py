@@ -1,13 +1,17 @@
-"""The measures against values worked out by hand."""
+"""The measures against values worked out by hand, and against trec_eval."""
 
 import math
+from collections.abc import Iterator
 
+import ir_measures
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.evaluation import metrics
 
+CUTOFFS = (1, 3, 5, 10)
+THEIRS = {"precision": ir_measures.P, "recall": ir_measures.R, "mrr": ir_measures.RR, "ndcg": ir_measures.nDCG}
 RANKING = ["a", "b", "c", "d"]
 
 
@@ -64,6 +68,27 @@ def test_every_measure_lies_between_nothing_and_all(ranking: list[str], relevant
 
     assert len(scores) == 16
     assert all(0 <= score <= 1 + 1e-12 for score in scores.values())
+
+
+@settings(deadline=None)
+@given(
+    st.permutations(list("abcdefghijklmn")).flatmap(lambda items: st.integers(0, 14).map(lambda n: items[:n])),
+    st.dictionaries(st.sampled_from(list("abcdefxyz")), st.integers(1, 3), min_size=1),
+)
+def test_every_measure_equals_trec_eval_s(ranking: list[str], gains: dict[str, int]) -> None:
+    judged = [ir_measures.Qrel("q", item, gain) for item, gain in gains.items()]
+    run = [ir_measures.ScoredDoc("q", item, -float(place)) for place, item in enumerate(ranking)]
+
+    found = {(each.measure.NAME, each.measure["cutoff"]): each.value for each in _trec_eval(judged, run)}
+
+    ours = metrics.all_measures(ranking, {item: float(gain) for item, gain in gains.items()})
+    assert ours == pytest.approx(
+        {f"{name}@{k}": found[theirs.NAME, k] for name, theirs in THEIRS.items() for k in CUTOFFS}
+    )
+
+
+def _trec_eval(judged: list[ir_measures.Qrel], run: list[ir_measures.ScoredDoc]) -> Iterator[ir_measures.Metric]:
+    return ir_measures.iter_calc([measure @ k for measure in THEIRS.values() for k in CUTOFFS], judged, run)
 
 
 def test_nothing_found_scores_nothing() -> None:

@@ -58,6 +58,7 @@ def test_a_report_is_written_for_machines_and_for_people(tmp_path: Path) -> None
     words = page.read_text()
     assert "| hybrid | 1.000 (1.00-1.00)" in words
     assert "0.00 of 1" in words
+    assert "| hybrid | precision | 1.000 | 0.333 | 0.200 | 0.100 |" in words
     assert {path.name for path in page.parent.iterdir()} == {
         "report.md", "report.json", "ndcg-at-10.png", "recall-at-10.png",
     }  # fmt: skip

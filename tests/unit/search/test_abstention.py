@@ -1,14 +1,15 @@
 """When a search says that there is nothing."""
 
 import math
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.platform.settings import SearchSettings
-from app.search.abstention import is_unanswered, standing_out
-from app.search.models import Evidence
+from app.search.abstention import is_unanswered, may_be_seen, standing_out
+from app.search.models import Evidence, Hit
 
 SETTINGS = SearchSettings()
 
@@ -60,3 +61,23 @@ def test_no_evidence_breaks_the_rule(n: int, nearest: float, mean: float, deviat
 
     assert z is not None
     assert math.isfinite(z)
+
+
+def hit(category: str, *matched: str) -> Hit:
+    return Hit(UUID(int=1), 0.5, 1.0, 0.3, category, "A picture", "", {}, matched_terms=list(matched))
+
+
+@pytest.mark.parametrize(
+    ("query", "hits", "may_be"),
+    [
+        ("Yellow raincoat", [hit("photo", "yellow")], True),
+        ("red and blue scarf", [hit("photo", "red", "blue")], True),
+        ("red and blue scarf", [hit("photo", "red")], False),
+        ("yellow raincoat", [hit("receipt", "yellow")], False),
+        ("yellow raincoat", [], False),
+        ("tennis racket", [hit("photo", "racket")], False),
+        ("yellow raincoat", [hit("document")] * 3 + [hit("photo", "yellow")], False),
+    ],
+)
+def test_a_mere_picture_with_the_colours_asked_for_may_be_the_one(query: str, hits: list[Hit], may_be: bool) -> None:
+    assert may_be_seen(query, hits) is may_be

@@ -82,6 +82,22 @@ def test_the_most_telling_is_embedded_first() -> None:
     assert document.text.startswith(f"{document.headline}\n{document.labels}\n{ANALYSIS.summary}")
 
 
+def test_colours_are_embedded_where_there_are_hardly_any_words() -> None:
+    written = ANALYSIS.model_copy(update={"image_details": ImageDetails(extracted_text=["x" * 40], colors=["yellow"])})
+
+    assert "\nyellow" in documents.build(an_item(), ANALYSIS).text
+    assert "\nyellow" not in documents.build(an_item(), written).text
+    assert "\nyellow" in documents.build(an_item(), written).body
+
+
+def test_an_item_is_found_by_what_else_its_category_is_called() -> None:
+    document = documents.build(an_item(category="clothing"), ANALYSIS)
+
+    assert "clothes to wear" in document.body
+    assert "wear" not in document.text
+    assert "wear" not in document.words
+
+
 def test_a_line_that_the_headline_quotes_is_embedded_once() -> None:
     details = ImageDetails(extracted_text=["GRAND OPENING", "free cake"])
     analysis = AnalysisDocument(category="poster", headline="Grand opening", summary="", image_details=details)

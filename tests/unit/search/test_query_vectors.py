@@ -1,5 +1,7 @@
 """Remembered query embeddings."""
 
+import json
+
 import pytest
 
 from app.platform.errors import Unavailable
@@ -17,6 +19,16 @@ def test_a_repeated_query_is_embedded_once() -> None:
     assert embedder.texts == {"tram": 1}
     assert vectors.report() == CacheReport(size=10, entries=1, hits=1, misses=1)
     assert vectors.report().hit_rate == 0.5
+
+
+def test_hits_and_misses_are_a_metric_whose_average_is_the_hit_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    remembering = QueryVectors(10).over(CountingEmbedder())
+
+    for query in ("tram", "tram", "bus"):
+        remembering.embed_query(query)
+
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["query_cache_hits"] for line in written] == [[0.0], [1.0], [0.0]]
 
 
 def test_the_least_recently_used_goes_first() -> None:

@@ -14,7 +14,7 @@ from app.analysis.models import Analysis, AnalysisDocument
 from app.items.models import Item, Status
 from app.platform.errors import PermanentFailure, Unavailable
 from app.platform.settings import SearchSettings, StageSettings
-from app.search import service
+from app.search import service, store
 from app.search.models import Embedder, Evidence, Hit, Ranking, SearchFilter, SearchType
 from app.search.service import Question
 from tests.fakes import CountingEmbedder, MemoryItems, RecordingEvents, an_item
@@ -230,7 +230,7 @@ def embed(items: Sequence[Item], embedder: Any, *, analyses: Analyses | None = N
 @pytest.fixture(autouse=True)
 def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are the integration tests' business."""
-    monkeypatch.setattr(service.store, "save", lambda connection, **_: None)
+    monkeypatch.setattr(store, "save", lambda connection, **_: None)
 
 
 def test_a_batch_is_embedded_in_one_call() -> None:

