@@ -1,7 +1,7 @@
 """Loopback servers that speak the vendors' documented protocols, told per call how to answer. They count every call.
 
     anthropic, voyage = AnthropicStub(), VoyageStub()
-    with serving(anthropic, voyage) as url:      # one port serves both: ANTHROPIC_BASE_URL and VOYAGE_BASE_URL
+    with serving(anthropic, voyage) as url:      # one port serves all: ANTHROPIC_BASE_URL, VOYAGE_BASE_URL, …
         anthropic.script(OVERLOADED, rate_limited(retry_after=7), OK)    # the next three calls; then always OK
         voyage.default = slow(0.05)
         ...
@@ -9,12 +9,15 @@
 
 What the vendors refuse is refused here too (a schema they do not compile, a model option that is gone, a batch over
 the limit), so that a client which only our own stub would accept fails its tests. Sources: Anthropic "Messages",
-"Errors", "Structured outputs" and the Sonnet 5.5 migration guide; Voyage "Text embedding models" of its API reference.
+"Errors", "Structured outputs" and the Sonnet 5.5 migration guide; OpenAI "Create a model response", "Error codes",
+"Structured outputs" and "Images and vision"; Voyage "Text embedding models" of its API reference; LangSmith "Trace with
+API" and "Run data format".
 """
 
 import base64
 import binascii
 import hashlib
+import io
 import json
 import math
 import random
@@ -30,6 +33,8 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import unquote
+
+from PIL import Image
 
 KEY = "a-key-that-opens-nothing"
 # Stands in every error body: nothing of what a vendor says may reach a person.
@@ -231,10 +236,11 @@ def a_document(image: bytes) -> dict[str, Any]:
     }
 
 
-class AnthropicStub(Stub):
-    """Claude's Messages API. `document` writes the answer for the first image's bytes; `images` counts paid looks."""
+class VisionStub(Stub):
+    """What both vision vendors' stubs have in common.
 
-    paths = re.compile(r"/v1/messages|/model/[^/]+/invoke")
+    `document` writes the answer for the first image's bytes; `images` counts paid calls by SHA-256 of the first image.
+    """
 
     def __init__(
         self,
@@ -248,8 +254,24 @@ class AnthropicStub(Stub):
         super().__init__(default=default, key=key)
         self.document = document
         self.input_tokens, self.output_tokens = input_tokens, output_tokens
-        # Paid calls by SHA-256 of the first image.
         self.images: Counter[str] = Counter()
+
+    def pictures(self, request: dict[str, Any]) -> list[bytes]:
+        raise NotImplementedError
+
+    def note(self, request: dict[str, Any], reply: Reply) -> None:
+        if reply.kind not in (Kind.ERROR, Kind.RESET, Kind.NEVER_ANSWERS):
+            first = next(iter(self.pictures(request)), b"")
+            self.images[hashlib.sha256(first).hexdigest()] += 1
+
+
+class AnthropicStub(VisionStub):
+    """Claude's Messages API."""
+
+    paths = re.compile(r"/v1/messages|/model/[^/]+/invoke")
+
+    def pictures(self, request: dict[str, Any]) -> list[bytes]:
+        return images_of(request)
 
     def read(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         request = _parsed(body)
@@ -265,10 +287,6 @@ class AnthropicStub(Stub):
             _demand(headers.get("anthropic-version"), "anthropic-version: header is required")
         _check_messages(request)
         return request
-
-    def note(self, request: dict[str, Any], reply: Reply) -> None:
-        if reply.kind not in (Kind.ERROR, Kind.RESET, Kind.NEVER_ANSWERS):
-            self.images[hashlib.sha256(first_image(request)).hexdigest()] += 1
 
     def error(self, reply: Reply, message: str) -> bytes:
         kind = reply.error_type or _ERROR_TYPES.get(reply.status, "api_error")
@@ -290,18 +308,24 @@ class AnthropicStub(Stub):
         }
 
     def _text(self, request: dict[str, Any], reply: Reply) -> tuple[str, str]:
-        document = json.dumps(self.document(first_image(request)))
-        match reply.kind:
-            case Kind.PROSE:
-                return "Certainly! The picture shows a cat on a mat.", "end_turn"
-            case Kind.INVALID:
-                return json.dumps({"category": "no such category", "headline": "An incomplete document"}), "end_turn"
-            case Kind.TOO_LONG:
-                return document[: len(document) // 2], "max_tokens"
-            case Kind.REFUSAL:
-                return "", "refusal"
-            case _:
-                return document, "end_turn"
+        if reply.kind is Kind.REFUSAL:
+            return "", "refusal"
+        text = _answer_text(self.document(first_image(request)), reply)
+        return text, "max_tokens" if reply.kind is Kind.TOO_LONG else "end_turn"
+
+
+def _answer_text(document: dict[str, Any], reply: Reply) -> str:
+    """What the model says: the document, or what the script wants instead."""
+    text = json.dumps(document)
+    match reply.kind:
+        case Kind.PROSE:
+            return "Certainly! The picture shows a cat on a mat."
+        case Kind.INVALID:
+            return json.dumps({"category": "no such category", "headline": "An incomplete document"})
+        case Kind.TOO_LONG:
+            return text[: len(text) // 2]
+        case _:
+            return text
 
 
 def images_of(request: Mapping[str, Any]) -> list[bytes]:
@@ -366,6 +390,207 @@ def _check_schema(schema: dict[str, Any]) -> None:
     nested = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
     for child in [*nested, *([schema["items"]] if "items" in schema else [])]:
         _check_schema(child)
+
+
+# --- OpenAI: POST /v1/responses
+
+_OPENAI_CODES = {
+    400: ("invalid_request_error", None),
+    401: ("invalid_request_error", "invalid_api_key"),
+    403: ("invalid_request_error", "unsupported_country_region_territory"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("rate_limit_exceeded", "rate_limit_exceeded"),
+}
+_MAX_SIDE, _MAX_PATCHES, _PATCH = 2048, 2500, 32
+
+
+class OpenAIStub(VisionStub):
+    """OpenAI's Responses API.
+
+    A `Reply`'s `error_type` is the error's code; of an answer with status 200, that of a response that failed.
+    """
+
+    paths = re.compile(r"/v1/responses")
+
+    def pictures(self, request: dict[str, Any]) -> list[bytes]:
+        return openai_images(request)
+
+    def read(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        if headers.get("authorization") != f"Bearer {self.key}":
+            raise Refused(401, "Incorrect API key provided")
+        request = _parsed(body)
+        _check_response_request(request)
+        return request
+
+    def error(self, reply: Reply, message: str) -> bytes:
+        kind, code = _OPENAI_CODES.get(reply.status, ("server_error", None))
+        error = {"message": message, "type": kind, "param": None, "code": reply.error_type or code}
+        return json.dumps({"error": error}).encode()
+
+    def body(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
+        has_failed = bool(reply.error_type)
+        is_cut = reply.kind is Kind.TOO_LONG
+        return {
+            "id": f"resp_stub_{self.calls:06d}",
+            "object": "response",
+            "created_at": 1_790_000_000,
+            "status": "failed" if has_failed else "incomplete" if is_cut else "completed",
+            "error": {"code": reply.error_type, "message": VENDORS_WORDS} if has_failed else None,
+            "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
+            "model": request["model"],
+            "output": [] if has_failed else self._output(request, reply),
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "usage": {
+                "input_tokens": self.input_tokens,
+                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+                "output_tokens": self.output_tokens,
+                "output_tokens_details": {"reasoning_tokens": 64},
+                "total_tokens": self.input_tokens + self.output_tokens,
+            },
+        }
+
+    def _output(self, request: dict[str, Any], reply: Reply) -> list[dict[str, Any]]:
+        if reply.kind is Kind.REFUSAL:
+            part = {"type": "refusal", "refusal": "I'm sorry, I can't help with that."}
+        else:
+            text = _answer_text(self.document(openai_images(request)[0]), reply)
+            part = {"type": "output_text", "text": text, "annotations": []}
+        return [
+            {"type": "reasoning", "id": "rs_stub", "summary": []},
+            {"type": "message", "id": "msg_stub", "role": "assistant", "status": "completed", "content": [part]},
+        ]
+
+
+def openai_images(request: Mapping[str, Any]) -> list[bytes]:
+    """The decoded images of a Responses request, in order."""
+    return [base64.b64decode(part["image_url"].partition(",")[2]) for part in _parts(request, "input_image")]
+
+
+def openai_texts(request: Mapping[str, Any]) -> list[str]:
+    """The text parts of a Responses request, in order."""
+    return [part["text"] for part in _parts(request, "input_text")]
+
+
+def _parts(request: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [part for message in request["input"] for part in message["content"] if part["type"] == kind]
+
+
+def _check_response_request(request: dict[str, Any]) -> None:
+    _demand(request.get("model"), "you must provide a model parameter")
+    _demand(isinstance(request.get("input"), list) and request["input"], "missing required parameter: 'input'")
+    # Reasoning models: sampling parameters are gone.
+    _demand(not {"temperature", "top_p", "max_tokens", "messages"} & set(request), "unsupported parameter")
+    efforts = ("none", "minimal", "low", "medium", "high", "xhigh", "max", None)
+    _demand(request.get("reasoning", {}).get("effort") in efforts, "invalid value: 'reasoning.effort'")
+    for part in _parts(request, "input_image"):
+        _check_image_part(part)
+    form = request.get("text", {}).get("format")
+    if form is not None:
+        _demand(form.get("type") == "json_schema" and form.get("strict") is True, "invalid value: 'text.format'")
+        _demand(re.fullmatch(r"[\w-]{1,64}", form.get("name", "")), "invalid value: 'text.format.name'")
+        _check_strict(form["schema"])
+
+
+def _check_image_part(part: dict[str, Any]) -> None:
+    media_type, _, data = part["image_url"].removeprefix("data:").partition(";base64,")
+    _demand(media_type in _MEDIA_TYPES and part.get("detail") in ("low", "high", "auto", "original"), "invalid image")
+    try:
+        image = base64.b64decode(data, validate=True)
+    except binascii.Error as exc:
+        raise Refused(400, "invalid base64 image") from exc
+    _demand(image and _looks_like(image, media_type), "the image does not match its media type")
+    with Image.open(io.BytesIO(image)) as opened:
+        patches = math.ceil(opened.width / _PATCH) * math.ceil(opened.height / _PATCH)
+        # The vendor would scale it down; who says `high` and sends more pays for what nobody looks at.
+        _demand(max(opened.size) <= _MAX_SIDE and patches <= _MAX_PATCHES, "the image would be scaled down")
+
+
+def _check_strict(schema: dict[str, Any]) -> None:
+    """What `strict` asks beyond the subset: every property is required."""
+    _check_schema(schema)
+    for node in [schema, *_objects_in(schema)]:
+        _demand(set(node.get("required", [])) == set(node["properties"]), "'required' must name every property")
+
+
+def _objects_in(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    found = [child for child in schema.get("properties", {}).values() if child.get("type") == "object"]
+    return [*found, *(deeper for child in found for deeper in _objects_in(child))]
+
+
+# --- LangSmith: POST /runs/batch, GET /commits/{owner}/{prompt}/{commit}
+
+
+class LangSmithStub(Stub):
+    """Takes finished runs, and serves prompts (`prompts[name]`, a serialized chat prompt)."""
+
+    paths = re.compile(r"/runs/batch|/commits/.+")
+
+    def __init__(self, *, default: Reply = OK, key: str = KEY) -> None:
+        super().__init__(default=default, key=key)
+        self.runs: list[dict[str, Any]] = []
+        self.prompts: dict[str, dict[str, Any]] = {}
+
+    def read(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        if headers.get("x-api-key") != self.key:
+            raise Refused(401, "Invalid token")
+        if path.startswith("/commits/"):
+            _, _, owner, name, commit = path.split("/")
+            if name not in self.prompts or owner != "-":
+                raise Refused(404, "Prompt not found")
+            return {"prompt": name, "commit": commit}
+        request = _parsed(body)
+        for run in request["post"]:
+            _check_run(run)
+        return request
+
+    def note(self, request: dict[str, Any], reply: Reply) -> None:
+        if reply.kind is Kind.OK:
+            self.runs.extend(request.get("post", []))
+
+    def error(self, reply: Reply, message: str) -> bytes:
+        return json.dumps({"detail": message}).encode()
+
+    def body(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
+        if "prompt" in request:
+            return {"commit_hash": "c0ffee" * 8, "manifest": self.prompts[request["prompt"]], "examples": []}
+        return {}
+
+
+def a_prompt(system: str, *, variables: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A chat prompt as LangChain serializes it."""
+    template = {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "prompts", "prompt", "PromptTemplate"],
+        "kwargs": {"input_variables": list(variables), "template": system, "template_format": "f-string"},
+    }
+    message = {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "prompts", "chat", "SystemMessagePromptTemplate"],
+        "kwargs": {"prompt": template},
+    }
+    return {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "prompts", "chat", "ChatPromptTemplate"],
+        "kwargs": {"input_variables": list(variables), "messages": [message]},
+    }
+
+
+def _check_run(run: dict[str, Any]) -> None:
+    for name in ("id", "trace_id", "dotted_order", "name", "run_type", "start_time", "inputs"):
+        _demand(run.get(name) is not None, f"{name}: field required")
+    last = run["dotted_order"].split(".")[-1]
+    _demand(re.fullmatch(r"\d{8}T\d{12}Z[0-9a-f-]{36}", last) and last.endswith(run["id"]), "dotted_order: invalid")
+    _demand(
+        run["dotted_order"].partition("Z")[2].startswith(run["trace_id"]), "dotted_order: must begin with the trace"
+    )
+    _demand(run["run_type"] in ("llm", "chain", "tool", "retriever", "embedding", "prompt", "parser"), "run_type")
+    is_root = run["id"] == run["trace_id"]
+    _demand(is_root == (run.get("parent_run_id") is None), "parent_run_id: only the root has none")
 
 
 # --- Voyage: POST /v1/embeddings
@@ -433,9 +658,12 @@ def a_vector(text: str, width: int = 1024) -> list[float]:
 
 
 @contextmanager
-def serving(*stubs: Stub, port: int = 0) -> Iterator[str]:
-    """Serve the stubs on one loopback port; gives the base URL of both vendors."""
-    server = _Server(stubs, port)
+def serving(*stubs: Stub, port: int = 0, keep_alive: bool = True) -> Iterator[str]:
+    """Serve the stubs on one loopback port; gives the base URL of all vendors.
+
+    Without `keep_alive` each answer is the last of its connection, and clients that a test drops leave none open.
+    """
+    server = _Server(stubs, port, keep_alive=keep_alive)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -452,9 +680,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, stubs: tuple[Stub, ...], port: int) -> None:
+    def __init__(self, stubs: tuple[Stub, ...], port: int, *, keep_alive: bool) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.stubs = stubs
+        self.keep_alive = keep_alive
         self.closing = threading.Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -467,6 +696,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def do_GET(self) -> None:
+        self.do_POST()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -518,6 +750,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("request-id", "req_stub")
         if reply.retry_after is not None:
             self.send_header("retry-after", reply.retry_after)
+        if not self.server.keep_alive:
+            self.send_header("connection", "close")
         self.end_headers()
 
     def _send(self, reply: Reply, content: bytes) -> None:

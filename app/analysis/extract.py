@@ -6,12 +6,12 @@ understood, and nothing in it is ever an instruction.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
-from app.analysis import mentions, vocabulary
+from app.analysis import glossary, mentions, vocabulary
 from app.analysis.models import HEADLINE_MAX_LENGTH, AnalysisDocument, ImageDetails, ImageFacts, MediaMetadata
-from app.analysis.screen import Frame, frame_of, poster_of, program_of, without_chrome
+from app.analysis.screen import Frame, frame_of, is_app_talk, poster_of, program_of, without_chrome
 from app.analysis.text_lines import PRICE_AT_END, TextLine, clean_text, letters, paragraphs
 from app.analysis.vocabulary import DOCUMENT, POSTER, RECEIPT, RECIPE, SUBJECTS, TICKET, Kind, Subject, Words
 
@@ -48,6 +48,8 @@ class Reading:
     colours: tuple[str, ...]
     name_words: tuple[str, ...]
     audio: str | None = None
+    places: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -61,11 +63,20 @@ class Reading:
 
 
 def describe(
-    lines: Sequence[TextLine], colours: Sequence[str], size: tuple[int, int], facts: ImageFacts
+    lines: Sequence[TextLine],
+    colours: Sequence[str],
+    size: tuple[int, int],
+    facts: ImageFacts,
+    *,
+    seen: Sequence[str] = (),
 ) -> AnalysisDocument:
-    """The document for a picture of `size` (width, height; what `lines` refer to) in reading order."""
-    reading = read(lines, colours, size, facts)
-    words = Words([*reading.texts, *reading.name_words])
+    """The document for a picture of `size` (width, height; what `lines` refer to) in reading order.
+
+    Args:
+        seen: what its light shows (`app.analysis.sights`).
+    """
+    reading = replace(read(lines, colours, size, facts), seen=tuple(seen))
+    words = Words([*reading.texts, *reading.name_words, *reading.seen])
     category = category_of(reading, words)
     headline = headline_of(reading, category)
     subjects = subjects_of(words, Words([headline, *reading.name_words]))
@@ -77,7 +88,7 @@ def describe(
         media_metadata=MediaMetadata(
             original_poster=reading.poster,
             tagged_accounts=mentions.handles(reading.texts),
-            location_tags=mentions.places([line.text for line in reading.lines]),
+            location_tags=list(reading.places),
             audio_source=reading.audio,
             hashtags=mentions.hashtags(reading.texts),
         ),
@@ -89,7 +100,7 @@ def _details(reading: Reading, category: str, subjects: Sequence[Subject]) -> Im
     prominent = [] if reading.is_text_poor else [_shortened(block.text, 100) for block in prominent_blocks(reading)]
     return ImageDetails(
         extracted_text=[line.text for line in reading.lines],
-        objects=Words(reading.name_words).found(vocabulary.OBJECTS),
+        objects=[*Words(reading.name_words).found(vocabulary.OBJECTS), *reading.seen],
         themes=list(dict.fromkeys(subject.theme for subject in subjects))[:5],
         likely_source=source_of(reading, category),
         key_interest=prominent[0] if prominent else None,
@@ -104,17 +115,19 @@ def read(lines: Sequence[TextLine], colours: Sequence[str], size: tuple[int, int
     program = program_of(lines, frame)
     content = without_chrome(lines, frame)
     audio = mentions.audio(line.text for line in content) if frame.is_screen else None
-    spoken = [line for line in content if audio is None or audio not in line.text]
+    told = [line for line in content if not (audio is not None and audio in line.text)]
+    told = [line for line in told if not (frame.is_screen and is_app_talk(line))]
     return Reading(
         facts=facts,
         frame=frame,
         program=program,
         poster=poster_of(content, frame, program),
-        lines=tuple(content),
-        blocks=tuple(paragraphs(spoken)),
+        lines=tuple(told),
+        blocks=tuple(paragraphs(told)),
         colours=tuple(colours),
         name_words=tuple(filename_words(facts.filename)),
         audio=audio,
+        places=tuple(mentions.places([line.text for line in content])),
     )
 
 
@@ -272,7 +285,7 @@ def _described(reading: Reading) -> str:
     name = " ".join(reading.name_words)
     look = f"{_form(reading)} in {_listed(reading.colours[:3])}" if reading.colours else _form(reading)
     quoted = " ".join(line.text for line in reading.lines if letters(line.text) >= 2)
-    parts = [f"{name.capitalize()}: {look}" if name else look.capitalize()]
+    parts = [f"{name.capitalize()}: {look}" if name else look.capitalize(), *reading.seen]
     if quoted:
         parts.append(f"with the text “{quoted}”")
     if reading.facts.taken_at is not None:
@@ -328,10 +341,11 @@ def _mentioned(reading: Reading) -> str:
     texts = [line.text for line in reading.lines]
     facts = (
         ("", [f"posted by {reading.poster}"] if reading.poster else []),
-        ("place: ", mentions.places(texts)),
+        ("place: ", reading.places),
         ("amounts: ", mentions.amounts(texts)),
         ("dates: ", mentions.dates(texts)),
         ("links: ", mentions.urls(texts)),
+        ("in English: ", glossary.in_english(reading.texts)),
     )
     said = "; ".join(f"{label}{', '.join(found[:4])}" for label, found in facts if found)
     return f"{said[0].upper()}{said[1:]}." if said else ""

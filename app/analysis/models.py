@@ -76,6 +76,17 @@ class Usage(_Document):
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """What an image's owner calls things, most used first: categories of their own, and tags to be used again."""
+
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+NO_LABELS = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What is known of the image besides its pixels (renditions carry no metadata, so the row remembers it)."""
 
@@ -84,6 +95,7 @@ class ImageFacts:
     width: int
     height: int
     taken_at: datetime | None = None
+    labels: Labels = NO_LABELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,15 @@ Claude looks at patches of 28 × 28 pixels and pays a token for each; up to 1568
 takes an image as it is, and what is larger the models before the high-resolution ones scale down themselves (Anthropic,
 "Vision", image size). 1568 is also enough to read by: a phone's screenshot (1170 × 2532) comes to 725 × 1568, where its
 body text is 31 pixels high, at 26 × 56 = 1456 tokens; a photo of 4:3 to 2352. The 2048 of the display rendition would
-cost 1.7 times as much.
+cost 1.7 times as much. OpenAI's models look at patches of 32 × 32, at 1.2 tokens each, and take up to 2048 pixels and
+2500 patches as they are (OpenAI, "Images and vision", model sizing, `detail: high`): 49 × 49 = 2401 is our most, so
+what Claude reads they read, and neither scales a picture of ours down.
 
 An image whose long edge is more than 2.5 times the short one (a scrolled page, a panorama, a till receipt) would lose
 its text that way: it keeps the rendition's resolution and is shown in up to four overlapping pieces, in order.
+
+In bytes the least of the vendors' limits holds for all: 3.75 MB an image (Amazon Bedrock, "Anthropic Claude Messages
+API"). Photographs and screenshots stay far below it; noise does not, and is compressed more.
 """
 
 import struct
@@ -28,8 +33,9 @@ OVERLAP = 0.08
 _FORMATS = ("WEBP", "JPEG", "PNG")
 # Twice the contract's longest edge, squared: enough for any rendition, and a bound on memory for what is none.
 _MAX_PIXELS = 4096 * 4096
-# Chroma at full resolution: coloured text on colour is what subsampling blurs first.
-_JPEG = {"format": "JPEG", "quality": 88, "subsampling": 0}
+MAX_BYTES = 3_750_000
+# The first that fits. 88 is for text; the worst noise there is fits at the last.
+_QUALITIES = (88, 60, 40)
 # What Pillow's decoders raise for damaged files.
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -83,9 +89,15 @@ def _pieces(width: int, height: int) -> list[tuple[int, int, int, int]]:
 
 def _encoded(picture: Image.Image) -> Picture:
     picture.thumbnail((LONG_EDGE, LONG_EDGE), Image.Resampling.LANCZOS, reducing_gap=None)
-    out = BytesIO()
-    picture.save(out, **_JPEG)  # type: ignore[arg-type]
-    return Picture(out.getvalue(), "image/jpeg")
+    data = b""
+    for quality in _QUALITIES:
+        out = BytesIO()
+        # Chroma at full resolution: coloured text on colour is what subsampling blurs first.
+        picture.save(out, "JPEG", quality=quality, subsampling=0)
+        data = out.getvalue()
+        if len(data) <= MAX_BYTES:
+            break
+    return Picture(data, "image/jpeg")
 
 
 def _on_white(opened: Image.Image) -> Image.Image:

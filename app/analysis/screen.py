@@ -18,6 +18,12 @@ _EFFECT = re.compile(r"^(?:\S\s)?(?:CapCut|Effect|Filter|Playlist|Search)\b", re
 _AFTER_NAME = re.compile(r"\s*(?:[·•|]\s?\d.*|Photo|Follow)$")
 _CLOCK = re.compile(r"^\D{0,2}\d{1,2}[:.]\d{2}\b")
 _COUNTER = re.compile(r"^[\d.,]+\s?[KMkm万]?$")
+# What apps count about a place or a post, and the buttons that made a video: the same words under everybody's.
+_APP_TALK = re.compile(
+    r"^[\d.,]+\s?[KM]?\s(?:people|(?:recent\s)?posts|likes|views|reviews)\b.*\bthis place$|^see \d+ reviews?$|"
+    r"^(?:\w\W?\s)?capcut\b",
+    re.IGNORECASE,
+)
 _PAGE = re.compile(r"^\d{1,2}\s?/\s?\d{1,2}$")
 _SITE = re.compile(r"^\W*(?:https?://)?(?:[\w-]+\.)+(?:com|org|net|io|dev|app|jp|de|co\.uk|fr|eu|ch|at|nl|es|it)\b")
 
@@ -26,10 +32,10 @@ _NAVIGATION = frozenset(
     {
         "activity", "albums", "all", "apps", "arcade", "back", "calls", "cancel", "chats", "close", "communities",
         "create", "discover", "done", "edit", "em", "explore", "favorites", "favourites", "feed", "following", "for",
-        "friends", "games", "home", "images", "inbox", "library", "live", "maps", "me", "menu", "messages", "mode",
-        "news", "next", "notifications", "photos", "profile", "recents", "reels", "save", "saved", "search", "send",
-        "settings", "share", "shop", "shopping", "short", "shorts", "status", "stem", "store", "subscriptions", "tem",
-        "today", "updates", "videos", "you",
+        "foryou", "friends", "games", "home", "images", "inbox", "library", "live", "maps", "me", "menu", "messages",
+        "mode", "news", "next", "notifications", "photos", "profile", "recents", "reels", "save", "saved", "search",
+        "send", "settings", "share", "shop", "shopping", "short", "shorts", "status", "stem", "store", "subscriptions",
+        "tem", "today", "updates", "videos", "you",
     }
 )  # fmt: skip
 # Labels that are chrome anywhere on a screen.
@@ -103,6 +109,11 @@ def without_chrome(lines: Iterable[TextLine], frame: Frame) -> list[TextLine]:
     return [line for line in lines if not (frame.is_screen and _is_chrome(line, frame))]
 
 
+def is_app_talk(line: TextLine) -> bool:
+    """What an app adds to what was posted: how many others posted, which editor made the video."""
+    return _APP_TALK.search(line.text) is not None
+
+
 def _is_chrome(line: TextLine, frame: Frame) -> bool:
     text = line.text.lower().rstrip(".… ")
     return (
@@ -123,7 +134,7 @@ def _is_navigation(line: TextLine, frame: Frame) -> bool:
     words = re.findall(r"[a-z]+", line.text.lower())
     known = sum(word in _NAVIGATION for word in words)
     # Icons between the labels are read as stray letters, and the label at the margin is cut off.
-    if known >= 2 and known >= 0.6 * len(words) and (frame.at_an_edge(line) or known >= 5):
+    if known >= 2 and known >= 0.5 * len(words) and (frame.at_an_edge(line) or known >= 5):
         return True
     return frame.at_an_edge(line) and 0 < known == len(words)
 

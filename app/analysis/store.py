@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from app.analysis.models import Analysis, AnalysisDocument, ProviderAnswer
+from app.analysis.models import CATEGORIES, Analysis, AnalysisDocument, Labels, ProviderAnswer
 from app.items.models import Item
 from app.platform.database import Connection, Database
 from app.platform.errors import PermanentFailure
@@ -29,6 +29,14 @@ class AnalysisStore:
         with self._database.tenant(user_id) as connection:
             row = connection.execute(SELECT_ONE, [user_id, analysis_id]).fetchone()
         return _analysis(row) if row else None
+
+    def labels(self, user_id: UUID) -> Labels:
+        """What the user calls things: at most 20 categories of their own and 50 tags; then labels used repeatedly."""
+        parameters = {"user_id": user_id, "general": list(CATEGORIES)}
+        with self._database.tenant(user_id) as connection:
+            categories = connection.execute(SELECT_OWN_CATEGORIES, parameters).fetchall()
+            tags = connection.execute(SELECT_LABELS, parameters).fetchall()
+        return Labels(tuple(row["category"] for row in categories), tuple(row["label"] for row in tags))
 
     def versions(self, user_id: UUID, item_id: UUID) -> list[Analysis]:
         """All versions of one item's analysis, the newest first."""
@@ -112,6 +120,38 @@ ORDER BY item_id, version DESC
 SELECT_ONE = """
 SELECT a.* FROM analyses AS a JOIN items AS i USING (user_id, item_id)
 WHERE a.user_id = %s AND a.analysis_id = %s AND i.deleted_at IS NULL
+"""
+
+SELECT_OWN_CATEGORIES = """
+SELECT category FROM items
+WHERE user_id = %(user_id)s AND deleted_at IS NULL AND category <> ALL(%(general)s) AND char_length(category) <= 64
+  AND btrim(category) <> ''
+GROUP BY category ORDER BY count(*) DESC, category LIMIT 20
+"""
+
+# The user's tags before what analyses said, and of that only what the newest 500 said more than once.
+SELECT_LABELS = """
+WITH own AS (
+  SELECT tag AS label, 0 AS place, count(*) AS uses FROM items CROSS JOIN unnest(tags) AS tag
+  WHERE user_id = %(user_id)s AND deleted_at IS NULL GROUP BY tag
+),
+-- First which, then what they say: in one step all of them would be unpacked before they are sorted.
+newest AS MATERIALIZED (
+  SELECT analysis_id FROM analyses WHERE user_id = %(user_id)s ORDER BY created_at DESC LIMIT 500
+),
+sayings AS (
+  SELECT raw_response -> 'subcategories' AS labels FROM analyses JOIN newest USING (analysis_id)
+  WHERE user_id = %(user_id)s
+),
+said AS (
+  SELECT label, 1 AS place, count(*) AS uses
+  FROM sayings CROSS JOIN jsonb_array_elements_text(
+    CASE jsonb_typeof(labels) WHEN 'array' THEN labels ELSE '[]' END) AS label
+  GROUP BY label HAVING count(*) > 1
+)
+SELECT label FROM (SELECT * FROM own UNION ALL SELECT * FROM said) AS both_kinds
+WHERE char_length(label) <= 64 AND btrim(label) <> ''
+GROUP BY label ORDER BY min(place), sum(uses) DESC, label LIMIT 50
 """
 
 SELECT_VERSIONS = "SELECT * FROM analyses WHERE user_id = %s AND item_id = %s ORDER BY version DESC"

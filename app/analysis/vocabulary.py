@@ -148,6 +148,8 @@ SUBJECTS = (
     _subject("rooms", "interior", "home",
         "living room, bedroom, kitchen, bathroom, interior, interior design, apartment, home decor, wallpaper,"
         " curtains, paint, floor plan, hallway, room, tiles, decor"),
+    _subject("parcel delivery", None, "post, package",
+        "parcel, package, parcel shop, parcel locker, courier, tracking number, shipment, pick up, missed you"),
     _subject("artificial intelligence", None, "technology",
         "ai, chatgpt, claude, deepseek, gpt, llm, machine learning, ai agent, agentic, hugging face, openai,"
         " prompt, ai tools"),

@@ -8,10 +8,13 @@ from app.items.models import ItemRef
 from app.items.pipeline import Verdict
 from app.platform import aws, queue, wiring
 from app.platform.events import ImageProcessed
+from app.usage.models import Kind
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    return queue.consume(event, handle=_analyze, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs"))
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    return queue.consume(
+        event, context, handle=_analyze, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")
+    )
 
 
 def _analyze(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
@@ -24,4 +27,6 @@ def _analyze(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
         analyzer=wiring.analyzer,
         events=wiring.events(),
         settings=wiring.stage_settings(),
+        tracer=wiring.tracer(),
+        quota=wiring.quota(Kind.ANALYSES),
     )

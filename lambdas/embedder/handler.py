@@ -8,10 +8,13 @@ from app.items.pipeline import Verdict
 from app.platform import aws, queue, wiring
 from app.platform.events import AnalysisComplete
 from app.search import service
+from app.usage.models import Kind
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    return queue.consume(event, handle=_embed, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs"))
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    return queue.consume(
+        event, context, handle=_embed, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")
+    )
 
 
 def _embed(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
@@ -24,4 +27,5 @@ def _embed(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
         embedder=wiring.embedder,
         events=wiring.events(),
         settings=wiring.stage_settings(),
+        quota=wiring.quota(Kind.EMBEDDINGS),
     )

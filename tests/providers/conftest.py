@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from app.platform.parameters import Parameters, Secret
-from tests.stub_providers import KEY, AnthropicStub, VoyageStub, serving
+from tests.stub_providers import KEY, AnthropicStub, LangSmithStub, OpenAIStub, VoyageStub, serving
 
 
 class StoredParameters:
@@ -25,7 +25,7 @@ class StoredParameters:
 
 @pytest.fixture
 def stored() -> StoredParameters:
-    return StoredParameters(anthropic_api_key=KEY, voyage_api_key=KEY)
+    return StoredParameters(anthropic_api_key=KEY, openai_api_key=KEY, voyage_api_key=KEY)
 
 
 @pytest.fixture
@@ -45,8 +45,18 @@ def voyage() -> VoyageStub:
 
 
 @pytest.fixture
-def url(anthropic: AnthropicStub, voyage: VoyageStub) -> Iterator[str]:
-    with serving(anthropic, voyage) as base_url:
+def openai() -> OpenAIStub:
+    return OpenAIStub()
+
+
+@pytest.fixture
+def langsmith() -> LangSmithStub:
+    return LangSmithStub()
+
+
+@pytest.fixture
+def url(anthropic: AnthropicStub, openai: OpenAIStub, voyage: VoyageStub, langsmith: LangSmithStub) -> Iterator[str]:
+    with serving(anthropic, openai, voyage, langsmith, keep_alive=False) as base_url:
         yield base_url
 
 
@@ -59,3 +69,9 @@ def a_rendition(width: int = 40, height: int = 30, *, form: str = "WEBP", mode: 
 @pytest.fixture
 def rendition() -> bytes:
     return a_rendition()
+
+
+@pytest.fixture
+def tall() -> bytes:
+    """A scrolled page."""
+    return a_rendition(600, 2048)

@@ -68,14 +68,60 @@ def test_another_environments_keys_are_not_seen(ssm: Any) -> None:
     assert caught.value.code == "provider_not_configured"
 
 
-def test_a_key_that_was_missing_works_as_soon_as_it_is_there(ssm: Any) -> None:
-    secret = Secret(Parameters(ssm, environment="test"), "voyage_api_key")
-    with pytest.raises(PermanentFailure):
-        secret.value()
+class Clock:
+    now = 0.0
 
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_key_that_was_missing_works_within_a_minute_of_being_there(ssm: Any) -> None:
+    counting, clock = Counting(ssm), Clock()
+    secret = Secret(Parameters(counting, environment="test", clock=clock), "voyage_api_key")
+    for clock.now in (0, 30, 59):
+        with pytest.raises(PermanentFailure):
+            secret.value()
     put(ssm, "/collections/test/voyage_api_key", "pa-late")
 
+    clock.now = 60
+
     assert secret.value() == "pa-late"
+    assert counting.reads == 2
+
+
+def test_what_may_change_at_any_time_is_a_minute_old_at_most(ssm: Any) -> None:
+    counting, clock = Counting(ssm), Clock()
+    parameters = Parameters(counting, environment="test", clock=clock)
+    assert parameters.current("paid_calls") is None
+    put(ssm, "/collections/test/paid_calls", "off")
+
+    clock.now = 59
+    assert parameters.current("paid_calls") is None
+    clock.now = 60
+    assert parameters.current("paid_calls") == "off"
+    assert counting.reads == 2
+
+
+def test_while_the_store_does_not_answer_what_was_read_last_holds(ssm: Any) -> None:
+    put(ssm, "/collections/test/paid_calls", "off")
+    clock, switching = Clock(), Switching(ssm)
+    parameters = Parameters(switching, environment="test", clock=clock)
+    assert parameters.current("paid_calls") == "off"
+
+    switching.client = boto3.client("ssm", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9")
+    clock.now = 61
+
+    assert parameters.current("paid_calls") == "off"
+
+
+class Switching:
+    """An SSM client that another one can take the place of."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def get_paginator(self, operation: str) -> Any:
+        return self.client.get_paginator(operation)
 
 
 def test_a_refused_key_is_read_again(ssm: Any) -> None:

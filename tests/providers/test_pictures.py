@@ -1,11 +1,12 @@
 """What a vision model is shown of a rendition."""
 
 import io
+import random
 
 import pytest
 from PIL import Image
 
-from app.analysis.pictures import LONG_EDGE, MAX_PIECES, OVERLAP, Picture, pictures_of
+from app.analysis.pictures import LONG_EDGE, MAX_BYTES, MAX_PIECES, OVERLAP, Picture, pictures_of
 from app.platform.errors import PermanentFailure
 
 
@@ -64,6 +65,19 @@ def test_the_pieces_come_in_reading_order_and_leave_nothing_out() -> None:
     assert red(first, 0) < 5
     assert red(second, second.height - 1) > 250
     assert red(second, 0) < red(first, first.height - 1)
+
+
+@pytest.mark.parametrize("levels", [256, 2], ids=["noise", "noise in black and white"])
+def test_no_picture_has_more_bytes_than_the_strictest_vendor_takes(levels: int) -> None:
+    pixels = random.Random(1).randbytes(LONG_EDGE * LONG_EDGE * 3)
+    noise = bytes(pixels if levels == 256 else (255 * (byte & 1) for byte in pixels))
+    out = io.BytesIO()
+    Image.frombytes("RGB", (LONG_EDGE, LONG_EDGE), noise).save(out, "PNG", compress_level=0)
+
+    (picture,) = pictures_of(out.getvalue())
+
+    assert len(picture.data) <= MAX_BYTES
+    assert opened(picture).size == (LONG_EDGE, LONG_EDGE)
 
 
 def test_what_is_transparent_is_shown_on_white() -> None:

@@ -6,10 +6,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from app.analysis import prompt
 from app.analysis.models import ImageFacts
 from app.platform import aws, settings, wiring
-from app.platform.errors import PermanentFailure
-from tests.stub_providers import KEY, AnthropicStub, VoyageStub
+from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.tracing import NO_TRACING
+from tests import stub_providers as stubs
+from tests.stub_providers import KEY, AnthropicStub, LangSmithStub, OpenAIStub, VoyageStub
 
 FACTS = ImageFacts(filename="a.jpg", mime_type="image/jpeg", width=1, height=1)
 
@@ -22,6 +25,8 @@ def cold_start(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "ANALYSIS_PROVIDER": "claude",
         "EMBEDDING_PROVIDER": "voyage",
         "ANTHROPIC_BASE_URL": url,
+        "OPENAI_BASE_URL": url,
+        "LANGSMITH_BASE_URL": url,
         "VOYAGE_BASE_URL": url,
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "testing",
@@ -47,7 +52,7 @@ def forget_everything() -> None:
 @pytest.fixture
 def keys(cold_start: None) -> None:
     ssm = boto3.client("ssm")
-    for name in ("anthropic_api_key", "voyage_api_key"):
+    for name in ("anthropic_api_key", "openai_api_key", "voyage_api_key"):
         ssm.put_parameter(Name=f"/collections/test/{name}", Value=KEY, Type="SecureString")
 
 
@@ -85,3 +90,97 @@ def test_models_are_overridden_by_settings(
     assert (answer.model, anthropic.requests[0]["model"]) == ("claude-haiku-4-5", "claude-haiku-4-5")
     assert "effort" not in anthropic.requests[0]["output_config"]
     assert (wiring.embedder().model, voyage.requests[0]["model"]) == ("voyage-3.5", "voyage-3.5")
+
+
+# --- who else ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_key_is_all_that_openai_needs(openai: OpenAIStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYSIS_PROVIDER", "openai")
+
+    answer = wiring.analyzer().analyze(rendition, facts=FACTS)
+
+    assert (answer.provider, openai.refused) == ("openai", [])
+
+
+@pytest.mark.usefixtures("keys")
+def test_while_one_provider_is_down_the_next_one_describes_and_is_named(
+    anthropic: AnthropicStub, openai: OpenAIStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANALYSIS_FALLBACK", "claude, openai")
+    anthropic.default = stubs.OVERLOADED
+
+    answer = wiring.analyzer().analyze(rendition, facts=FACTS)
+
+    assert (answer.provider, answer.model) == ("openai", openai.requests[0]["model"])
+    assert (anthropic.calls, openai.calls) == (1, 1)
+
+
+@pytest.mark.usefixtures("cold_start")
+def test_without_one_key_the_provider_that_has_one_describes(
+    openai: OpenAIStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANALYSIS_FALLBACK", "openai")
+    boto3.client("ssm").put_parameter(Name="/collections/test/openai_api_key", Value=KEY, Type="SecureString")
+
+    assert wiring.analyzer().analyze(rendition, facts=FACTS).provider == "openai"
+
+
+@pytest.mark.usefixtures("keys")
+def test_whoever_is_named_answers_alone(
+    anthropic: AnthropicStub, openai: OpenAIStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANALYSIS_FALLBACK", "claude")
+    monkeypatch.setenv("ANALYSIS_ALLOWED", '{"openai": ["gpt-6-luna"]}')
+    openai.script(stubs.OK, stubs.SERVER_ERROR)
+
+    answer = wiring.analyzer("openai", "gpt-6-luna").analyze(rendition, facts=FACTS)
+    with pytest.raises(Unavailable):
+        wiring.analyzer("openai").analyze(rendition, facts=FACTS)
+
+    assert (answer.provider, answer.model) == ("openai", "gpt-6-luna")
+    assert anthropic.calls == 0
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", None), ("local", None), ("claude", "claude-fable-5"), (None, "gpt-6-astra"), ("nobody", None)],
+)
+def test_who_is_not_offered_any_more_when_it_comes_to_it_is_not_asked(provider: str | None, model: str | None) -> None:
+    with pytest.raises(PermanentFailure) as caught:
+        wiring.analyzer(provider, model)
+
+    assert caught.value.code == "provider_not_configured"
+
+
+# --- LangSmith --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("keys")
+def test_without_a_key_nothing_is_traced_and_the_prompt_is_ours(
+    anthropic: AnthropicStub, langsmith: LangSmithStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGSMITH_PROMPT", "vision")
+
+    wiring.analyzer().analyze(rendition, facts=FACTS)
+
+    assert wiring.tracer() is NO_TRACING
+    assert anthropic.requests[0]["system"] == prompt.LOCAL.system
+    assert langsmith.calls == 0
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_prompt_is_pulled_once_per_cold_start_and_remembered_with_each_analysis(
+    anthropic: AnthropicStub, langsmith: LangSmithStub, rendition: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGSMITH_PROMPT", "vision")
+    boto3.client("ssm").put_parameter(Name="/collections/test/langsmith_api_key", Value=KEY, Type="SecureString")
+    langsmith.prompts["vision"] = stubs.a_prompt("Describe it in one word.")
+
+    answers = [wiring.analyzer().analyze(rendition, facts=FACTS) for _ in range(3)]
+
+    assert langsmith.calls == 1
+    assert {answer.prompt_version for answer in answers} == {f"{prompt.VERSION}+vision@c0ffeec0"}
+    assert anthropic.requests[0]["system"].startswith("Describe it in one word.")

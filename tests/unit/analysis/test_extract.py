@@ -146,6 +146,36 @@ def test_what_a_phone_draws_around_content_is_left_out() -> None:
     assert document.image_details.extracted_text == ["A hidden beach near Porto"]
 
 
+def test_what_an_app_adds_to_a_post_is_no_content_but_its_place_is_known() -> None:
+    texts = [
+        "Blue Lagoon · Mahon",
+        "12.3K people posted about this place",
+        "Swim here in June",
+        "CapCut · Try template",
+    ]
+    lines = [line("9:41", 40), *(line(text, 1200 + 100 * index) for index, text in enumerate(texts))]
+
+    document = described(lines, size=PHONE)
+
+    assert document.image_details.extracted_text == ["Blue Lagoon · Mahon", "Swim here in June"]
+    assert document.media_metadata.location_tags == ["Blue Lagoon · Mahon"]
+
+
+def test_what_is_seen_describes_a_picture_without_text() -> None:
+    facts = ImageFacts("IMG_0001.JPG", "image/jpeg", 1600, 1200)
+
+    document = describe([], ["navy blue"], (1600, 1200), facts, seen=["sunset, evening sky"])
+
+    assert document.headline == "Wide photo in navy blue, sunset, evening sky"
+    assert (document.category, document.image_details.objects) == ("place", ["sunset, evening sky"])
+
+
+def test_foreign_words_are_explained_in_english() -> None:
+    document = described(page("Löwen-Apotheke", "Rechnung Nr. 12, vielen Dank"))
+
+    assert "In English: pharmacy, invoice." in document.summary
+
+
 def test_on_paper_nothing_is_taken_for_a_phone_s_chrome() -> None:
     lines = [line("9:41", 20), line("Search", 90), line("Home", 1560)]
 

@@ -14,7 +14,7 @@ from app.analysis.palette import COLOUR_NAMES, MAX_COLOURS, colour_name, dominan
         ("#808080", "grey"),
         ("#d01020", "red"),
         ("#1040e0", "blue"),
-        ("#000080", "navy"),
+        ("#000080", "navy blue"),
         ("#209030", "green"),
         ("#ffe920", "yellow"),
         ("#ff8010", "orange"),
@@ -37,6 +37,13 @@ def test_colours_come_by_area_and_slivers_do_not_count() -> None:
     image.paste("#d01020", (190, 0, 195, 100))
 
     assert dominant_colours(image) == ["blue", "yellow"]
+
+
+def test_what_is_vivid_and_in_the_middle_is_named_before_the_wall_behind_it() -> None:
+    image = Image.new("RGB", (200, 100), "#c8c4c0")
+    image.paste("#d01020", (65, 20, 135, 85))
+
+    assert dominant_colours(image) == ["red", "light grey"]
 
 
 def test_a_picture_of_all_colours_has_five_at_most() -> None:
