@@ -1,5 +1,6 @@
 """Open connections in DynamoDB. TTL deletes up to two days late, so what has expired is filtered on reading."""
 
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -15,15 +16,24 @@ class ConnectionStore:
         self._table = table
         self._ttl_seconds = ttl_seconds
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Connection, *, expires_at: float = math.inf) -> None:
+        """Remember a connection until its token expires (Unix time), and not for longer than connections last."""
         self._client.put_item(
             TableName=self._table,
             Item={
                 "connection_id": {"S": connection.connection_id},
                 "user_id": {"S": str(connection.user_id)},
-                "ttl": {"N": str(int(time.time()) + self._ttl_seconds)},
+                "ttl": {"N": str(int(min(time.time() + self._ttl_seconds, expires_at)))},
             },
         )
+
+    def owner(self, connection_id: str) -> UUID | None:
+        """Whose connection it is; None: nobody's any more."""
+        key = {"connection_id": {"S": connection_id}}
+        entry = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if entry is None or int(entry["ttl"]["N"]) <= time.time():
+            return None
+        return UUID(entry["user_id"]["S"])
 
     def remove(self, connection_id: str) -> None:
         self._client.delete_item(TableName=self._table, Key={"connection_id": {"S": connection_id}})

@@ -1,4 +1,4 @@
-"""WebSocket connections, and item events pushed to them."""
+"""WebSocket connections, what is said over them, and item events pushed to them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from app.items.models import ItemRef
 from app.platform import wiring
 from app.platform.errors import NotAuthenticated, Unavailable
-from app.platform.events import ItemEvent, ItemFailed, ItemReady
-from app.realtime import service
+from app.platform.events import DuplicateFound, ItemEvent, ItemFailed, ItemReady
+from app.realtime import questions, service
 
-_EVENTS: dict[str, type[ItemEvent]] = {event.detail_type: event for event in (ItemReady, ItemFailed)}
+_EVENTS: dict[str, type[ItemEvent]] = {event.detail_type: event for event in (ItemReady, ItemFailed, DuplicateFound)}
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -34,11 +34,31 @@ def _route(event: Mapping[str, Any]) -> int:
     if context["routeKey"] == "$connect":
         token = (event.get("queryStringParameters") or {}).get("token", "")
         try:
-            service.connect(connection_id, token, verifier=wiring.token_verifier(), connections=wiring.connections())
+            service.connect(
+                connection_id,
+                token,
+                verifier=wiring.token_verifier(),
+                connections=wiring.connections(),
+                is_deleted=wiring.account().is_deleted,
+            )
         except NotAuthenticated:
             return 401
         except Unavailable:
             return 503
     elif context["routeKey"] == "$disconnect":
         service.disconnect(connection_id, connections=wiring.connections())
+    else:
+        _hear(connection_id, event.get("body") or "")
     return 200
+
+
+def _hear(connection_id: str, text: str) -> None:
+    questions.hear(
+        connection_id,
+        text,
+        connections=wiring.connections(),
+        gateway=wiring.websocket_gateway(),
+        limiter=wiring.rate_limiter(),
+        turns=wiring.chat_function(),
+        stops=wiring.chat_sessions(),
+    )

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import boto3
@@ -72,6 +72,15 @@ class Verifier:
         return Caller(USER)
 
 
+class Accounts:
+    """Knows who has left."""
+
+    left: ClassVar[set[UUID]] = set()
+
+    def is_deleted(self, user_id: UUID) -> bool:
+        return user_id in self.left
+
+
 class Gone(Exception):
     """What API Gateway answers for a connection that is closed."""
 
@@ -93,6 +102,13 @@ class ManagementApi:
         if ConnectionId in self.broken:
             raise self.broken[ConnectionId]
         self.sent.append((ConnectionId, json.loads(Data)))
+
+    def delete_connection(self, *, ConnectionId: str) -> None:  # noqa: N803
+        if ConnectionId in self.gone:
+            raise Gone
+        if ConnectionId in self.broken:
+            raise self.broken[ConnectionId]
+        self.gone.add(ConnectionId)
 
 
 def ids(connections: ConnectionStore, user_id: UUID = USER) -> set[str]:
@@ -134,6 +150,16 @@ def test_entries_carry_the_time_to_live_in_seconds(dynamodb: Any, connections: C
     entry = dynamodb.get_item(TableName=TABLE, Key={"connection_id": {"S": "laptop"}})["Item"]
 
     assert int(entry["ttl"]["N"]) == pytest.approx(time.time() + 3600, abs=5)
+
+
+def test_a_connection_is_nobodys_once_its_token_has_expired(connections: ConnectionStore) -> None:
+    connections.add(Connection("fresh", USER), expires_at=time.time() + 60)
+    connections.add(Connection("stale", USER), expires_at=time.time() - 1)
+
+    assert connections.owner("fresh") == USER
+    assert connections.owner("stale") is None
+    assert connections.owner("unknown") is None
+    assert ids(connections) == {"fresh"}
 
 
 def test_more_connections_than_fit_on_a_page_are_all_found(dynamodb: Any) -> None:
@@ -239,6 +265,27 @@ def test_an_item_that_is_deleted_by_now_is_not_announced(connections: Connection
     assert (reached, api.sent) == (0, [])
 
 
+def test_an_upload_that_turned_out_to_be_another_item_is_announced_with_its_name(connections: ConnectionStore) -> None:
+    connections.add(Connection("laptop", USER))
+    api, items, first, copy = ManagementApi(), MemoryItems(), an_item(user_id=USER), uuid4()
+    items.duplicates[copy] = first
+
+    service.announce(ItemRef(USER, copy, 1), items=items, connections=connections, gateway=WebSocketGateway(api))
+
+    assert [message for _, message in api.sent] == [
+        {"type": "item.status", "item_id": str(copy), "status": "duplicate", "duplicate_of": str(first.item_id)}
+    ]
+
+
+def test_a_connection_is_ended_once_and_one_that_cannot_be_reached_holds_nobody_up() -> None:
+    api = ManagementApi(broken={"broken": EndpointConnectionError(endpoint_url="https://live.example.com")})
+
+    for connection_id in ("open", "open", "broken"):
+        WebSocketGateway(api).close(connection_id)
+
+    assert api.gone == {"open"}
+
+
 # --- the function -----------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +295,7 @@ def api(connections: ConnectionStore, monkeypatch: pytest.MonkeyPatch) -> Manage
     api = ManagementApi()
     monkeypatch.setattr(wiring, "connections", lambda: connections)
     monkeypatch.setattr(wiring, "token_verifier", Verifier)
+    monkeypatch.setattr(wiring, "account", Accounts)
     monkeypatch.setattr(wiring, "websocket_gateway", lambda: WebSocketGateway(api))
     return api
 
@@ -278,6 +326,18 @@ def test_any_other_token_is_refused_and_nothing_remembered(
 
 
 @pytest.mark.usefixtures("api")
+def test_somebody_who_has_left_does_not_come_back_with_an_old_token(
+    connections: ConnectionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Accounts, "left", {USER})
+
+    answer = handler(socket_event("$connect", {"token": "good"}), None)
+
+    assert answer == {"statusCode": 401}
+    assert ids(connections) == set()
+
+
+@pytest.mark.usefixtures("api")
 def test_a_query_string_that_is_null_is_no_token() -> None:
     event = socket_event("$connect") | {"queryStringParameters": None}
 
@@ -300,16 +360,6 @@ def test_disconnecting_forgets_the_connection(connections: ConnectionStore) -> N
 
     assert answer == {"statusCode": 200}
     assert ids(connections) == set()
-
-
-@pytest.mark.usefixtures("api")
-def test_what_a_client_says_is_taken_without_effect(connections: ConnectionStore) -> None:
-    handler(socket_event("$connect", {"token": "good"}), None)
-
-    answer = handler(socket_event("$default") | {"body": '{"action": "ping"}'}, None)
-
-    assert answer == {"statusCode": 200}
-    assert ids(connections) == {"laptop"}
 
 
 @pytest.mark.parametrize("event", [ItemReady, ItemFailed])

@@ -1,0 +1,300 @@
+"""Answers made of quotations, for the local model: it says what stands where, and nothing else. Pure functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from app.chat import extracts
+from app.chat.extracts import Amount
+from app.chat.grounding import mark
+from app.chat.models import NOTHING_FOUND
+from app.chat.questions import Intent, Wanted, beside_category
+
+# From these on an item is taken to be about the question; docs/chat.md has the rates on the samples.
+_ENOUGH_SUPPORT = 0.5
+_NEAR_ENOUGH = 0.45
+_NEAR_WITH_SUPPORT = 0.3
+_TOO_SHORT, _NAME_LENGTH = 12, 70
+_QUOTE_LENGTH = 300
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item as a tool returned it."""
+
+    item_id: UUID
+    headline: str
+    category: str
+    day: date
+    own_words: str
+    summary: str
+    lines: tuple[str, ...]
+    similarity: float
+
+    @classmethod
+    def read(cls, item: Mapping[str, Any]) -> "Found":
+        return cls(
+            item_id=UUID(item["item_id"]),
+            headline=item["headline"],
+            category=item["category"],
+            day=date.fromisoformat(item["date"]),
+            own_words=item["own_words"],
+            summary=item["summary"],
+            lines=tuple(item["lines"]),
+            similarity=item["similarity"] or 0.0,
+        )
+
+    @property
+    def name(self) -> str:
+        """What to call it in a sentence."""
+        parts = [part for part in self.headline.split(" · ") if not part.startswith("receipt")]
+        name = parts[0]
+        for part in parts[1:]:
+            if len(name) < _TOO_SHORT:
+                name = f"{name} · {part}"
+        return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1].rsplit(' ', 1)[0]}…"
+
+    @property
+    def cite(self) -> str:
+        return mark(self.item_id)
+
+    @property
+    def total(self) -> Amount | None:
+        return extracts.total(self.lines)
+
+    @property
+    def days(self) -> list[date]:
+        """The days it names, or the one it is from."""
+        return extracts.dates([*self.own_words.splitlines(), *self.lines]) or [self.day]
+
+    def support(self, topic: Sequence[str]) -> float:
+        return extracts.support(topic, self.headline, self.own_words, self.summary, self.category, *self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer, and the items it is about, which a follow-up may point at."""
+
+    text: str
+    about: tuple[UUID, ...] = ()
+
+
+NOTHING = Said(NOTHING_FOUND)
+
+
+def find(intent: Intent, found: Sequence[Found]) -> Said:
+    """What the item that is most about the question says to it; of several that name all of it, each."""
+    fitting = _fitting(intent, found)
+    if not fitting:
+        return NOTHING
+    told = [(item, _told(intent, item)) for item in fitting]
+    answering = [(item, text) for item, text in told if text]
+    if not answering:
+        item = fitting[0]
+        return Said(f"I found this, but it does not say that: {item.headline} {item.cite}", (item.item_id,))
+    chosen = answering[:3] if _is_about_each(intent, answering) else answering[:1]
+    return Said(_lines(f"{text} {item.cite}" for item, text in chosen), tuple(item.item_id for item, _ in chosen))
+
+
+def _is_about_each(intent: Intent, answering: Sequence[tuple[Found, str]]) -> bool:
+    if intent.refers:
+        return True
+    is_open = intent.wanted is Wanted.ANY and len(intent.topic) > 1
+    return is_open and all(item.support(intent.topic) == 1 for item, _ in answering[:3])
+
+
+def _fitting(intent: Intent, found: Sequence[Found]) -> list[Found]:
+    if intent.refers:
+        return list(found)
+    ranked = sorted(
+        (
+            (item.support(intent.topic) + item.similarity + 0.3 * (item.category == intent.category), item)
+            for item in found
+        ),
+        key=lambda pair: -pair[0],
+    )
+    return [item for _, item in ranked if is_supported(intent, item)]
+
+
+def is_supported(intent: Intent, item: Found) -> bool:
+    """Whether an item is about the question at all: by its words, by its meaning, or by some of both."""
+    support = item.support(intent.topic)
+    return (
+        support >= _ENOUGH_SUPPORT
+        or item.similarity >= _NEAR_ENOUGH
+        or (support > 0 and item.similarity >= _NEAR_WITH_SUPPORT)
+    )
+
+
+def _told(intent: Intent, item: Found) -> str:
+    """A sentence with what the item says to the question; empty where it says nothing."""
+    found = extracts.passages(item.own_words, item.lines)
+    if intent.wanted is Wanted.PRICE:
+        return _price(intent, item, found)
+    best = extracts.best(found, intent.topic, intent.wanted)
+    if best:
+        if intent.wanted in (Wanted.INGREDIENTS, Wanted.STEPS):
+            return f"{item.name}:\n" + "\n".join(f"- {_bare(passage.text)}" for passage in best)
+        return f"{item.name} says {_quoted([passage.text for passage in best])}"
+    return f"{item.name}. {item.summary}" if intent.wanted is Wanted.ANY else ""
+
+
+def _price(intent: Intent, item: Found, found: Sequence[extracts.Passage]) -> str:
+    """The line of what was asked about; else the whole, and that it is the whole."""
+    priced = [passage for passage in found if extracts.is_of(Wanted.PRICE, passage.text)]
+    named = [passage for passage in priced if extracts.support(intent.topic, passage.text) > 0]
+    if named and not intent.refers:
+        best = extracts.best(named, intent.topic, Wanted.PRICE)
+        return f"{item.name} says {_quoted([passage.text for passage in best])}"
+    if item.total:
+        whole = f"The total of {item.name} is {item.total.text}"
+        is_of_all = intent.refers or extracts.support(intent.topic, item.headline, item.category) > 0
+        return whole if is_of_all else f"A price for that alone does not stand there. {whole}"
+    best = extracts.best(found, intent.topic, Wanted.PRICE)
+    return f"{item.name} says {_quoted([passage.text for passage in best])}" if best else ""
+
+
+def listing(intent: Intent, found: Sequence[Found]) -> Said:
+    """The items that a list was asked for."""
+    narrowed = [item for item in found if _is_in_period(intent, item)]
+    topic = beside_category(intent)
+    if topic:
+        narrowed = [item for item in narrowed if is_supported(Intent(intent.text, topic=topic), item)]
+    if not narrowed:
+        return NOTHING
+    shown = narrowed[:_LISTED]
+    count = f"{len(narrowed)} item" + ("" if len(narrowed) == 1 else "s")
+    head = f"I found {count}" + (f"; the first {_LISTED} are:" if len(narrowed) > _LISTED else ":")
+    return Said(
+        _lines([head, *(f"- {item.headline} {item.cite}" for item in shown)]), tuple(item.item_id for item in shown)
+    )
+
+
+def count(intent: Intent, overview: Mapping[str, Any]) -> Said:
+    """How many there are, and the newest of them by name."""
+    total, newest = overview["total"], [Found.read(item) for item in overview["items"]][:_LISTED]
+    of_what = f"of category {intent.category}" if intent.category else "in your collection"
+    if not total:
+        return Said(f"You have no items {of_what}.")
+    named = [f"- {item.headline} {item.cite}" for item in newest]
+    newest_are = f", the newest {len(named)}:" if total > len(named) else ":"
+    amount = f"You have {total} item{'' if total == 1 else 's'} {of_what}{newest_are}"
+    return Said(_lines([amount, *named]), tuple(item.item_id for item in newest))
+
+
+def overview(counted: Mapping[str, Any]) -> Said:
+    """What the collection holds."""
+    if not counted["total"]:
+        return Said("Your collection is empty.")
+    newest = [Found.read(item) for item in counted["items"]][:5]
+    parts = [f"Your collection has {counted['total']} items."]
+    for name, plural in (("categories", "Categories"), ("tags", "Tags"), ("months", "Months")):
+        if counted[name]:
+            told = ", ".join(f"{value} ({number})" for value, number in list(counted[name].items())[:12])
+            parts.append(f"{plural}: {told}.")
+    parts += ["The newest:", *(f"- {item.headline} {item.cite}" for item in newest)]
+    return Said(_lines(parts), tuple(item.item_id for item in newest))
+
+
+def choose(intent: Intent, found: Sequence[Found]) -> Said:
+    """One of several: by price, by day, or by its place in the last answer."""
+    if intent.choice.lstrip("-").isdigit():
+        place = int(intent.choice)
+        if not -len(found) <= place < len(found):
+            return NOTHING
+        return find(Intent(intent.text, wanted=intent.wanted, topic=intent.topic, refers=True), [found[place]])
+    if intent.choice in ("cheapest", "dearest"):
+        return _by_price(intent, found)
+    dated = sorted((item for item in found), key=lambda item: item.days[0], reverse=intent.choice == "latest")
+    if not dated:
+        return NOTHING
+    first = dated[0]
+    return Said(f"The {intent.choice} is {first.name}, of {first.days[0]:%-d %B %Y}. {first.cite}", (first.item_id,))
+
+
+def _by_price(intent: Intent, found: Sequence[Found]) -> Said:
+    priced = [(total, item) for item in found if (total := item.total)]
+    if not priced:
+        return NOTHING
+    by_currency = _by_currency(priced)
+    told, about = [], []
+    for sums in by_currency.values():
+        total, item = sorted(sums, key=lambda pair: pair[0].value)[0 if intent.choice == "cheapest" else -1]
+        others = len(sums) - 1
+        beside = f", among {len(sums)} with a price" if others else ""
+        told.append(f"The {intent.choice} is {item.name} with {total.text}{beside}. {item.cite}")
+        about.append(item.item_id)
+    if len(by_currency) > 1:
+        told.append("Different currencies are not compared.")
+    return Said(_lines(told), tuple(about))
+
+
+def add_up(found: Sequence[Found]) -> Said:
+    """The totals of items, added by currency."""
+    priced = [(total, item) for item in found if (total := item.total)]
+    if not priced:
+        return NOTHING
+    told = []
+    for currency, sums in _by_currency(priced).items():
+        whole = sum((total.value for total, _ in sums), Decimal(0))
+        told.append(f"Together {currency} {whole:.2f}:".replace("  ", " "))
+        told += [f"- {item.name}: {total.text} {item.cite}" for total, item in sums]
+    return Said(_lines(told), tuple(item.item_id for _, item in priced))
+
+
+def _by_currency(priced: Sequence[tuple[Amount, Found]]) -> dict[str, list[tuple[Amount, Found]]]:
+    grouped: dict[str, list[tuple[Amount, Found]]] = {}
+    for total, item in priced:
+        grouped.setdefault(total.currency, []).append((total, item))
+    return grouped
+
+
+def similar(found: Sequence[Found]) -> Said:
+    if not found:
+        return NOTHING
+    shown = found[:5]
+    return Said(
+        _lines(["Most like it:", *(f"- {item.headline} {item.cite}" for item in shown)]),
+        tuple(item.item_id for item in shown),
+    )
+
+
+def web(pages: Sequence[Mapping[str, str]] | None) -> Said:
+    """What pages say, by their titles. Their addresses are nobody's here. None: nobody could be asked."""
+    if pages is None:
+        return Said("The web cannot be searched now.")
+    if not pages:
+        return Said("I found nothing on the web that answers this.")
+    told = [f"- {page['title']}: {_quoted([page['content']])}" for page in pages[:3]]
+    return Said(_lines(["On the web, not in your collection:", *told]))
+
+
+def talk(offers_web: bool) -> Said:
+    also = ", or say “search the web for …”" if offers_web else ""
+    return Said(
+        "Ask me about your collection: what something cost, when or where it is, how many there are of a kind, or what "
+        f"goes into a recipe{also}. I answer with what stands in your pictures and notes."
+    )
+
+
+def _is_in_period(intent: Intent, item: Found) -> bool:
+    if intent.period is None:
+        return True
+    year, month = intent.period
+    return any((not year or day.year == year) and (not month or day.month == month) for day in item.days)
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return " and ".join(f"“{text if len(text) <= _QUOTE_LENGTH else f'{text[:_QUOTE_LENGTH]}…'}”" for text in texts)
+
+
+def _bare(text: str) -> str:
+    return text.lstrip("-–•*□☐ ")
+
+
+def _lines(parts: Sequence[str] | Any) -> str:
+    return "\n".join(parts)

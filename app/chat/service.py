@@ -1,0 +1,152 @@
+"""Talking to one's collection: a turn, and what can be done with conversations."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+from uuid import UUID
+
+from app.chat.collection import Collection
+from app.chat.models import Answer, History, Message, Question, Reply, Session, Sink, Thread
+from app.chat.store import Held, SessionStore
+from app.platform.errors import Conflict, NotFound
+from app.platform.logs import logger, user_hash
+from app.platform.settings import ChatSettings
+
+_TITLE_LENGTH = 60
+# A question and its answer.
+_MESSAGES_PER_TURN = 2
+
+
+class Assistant(Protocol):
+    """Whoever answers, and remembers what was said."""
+
+    def answer(self, thread: Thread, question: Question, *, collection: Collection, sink: Sink) -> Reply:
+        """Answer, and write the conversation down as it is then.
+
+        Raises:
+            app.platform.errors.AppError: no answer; what `thread` names is as it was.
+        """
+        ...
+
+    def messages(self, thread: Thread) -> list[Message]:
+        """What was said up to there, oldest first."""
+        ...
+
+    def forget(self, thread_id: str) -> None:
+        """Delete everything that is written down of a conversation."""
+        ...
+
+
+def converse(
+    user_id: UUID,
+    question: Question,
+    *,
+    session_id: UUID | None,
+    is_new: bool = False,
+    sessions: SessionStore,
+    assistant: Assistant,
+    collection: Callable[[UUID], Collection],
+    settings: ChatSettings,
+    sink: Sink,
+) -> Answer:
+    """One turn, whole or not at all: it is part of its session once there is an answer, and never before.
+
+    Args:
+        is_new: it is the first of a session that is to have this id.
+
+    Raises:
+        NotFound: there is no such session (any more).
+        Conflict: another turn of it is under way; or it is as long as one may be.
+        Unavailable, PermanentFailure: nobody answers; the session is as it was.
+    """
+    started = time.perf_counter()
+    held = sessions.begin(user_id, session_id, is_new=is_new)
+    try:
+        _refuse_if_full(held, settings)
+        thread = Thread(thread_id(user_id, held.session_id), held.session.checkpoint_id if held.session else None)
+        narrowed = replace(collection(user_id), selection=question.item_ids)
+        reply = assistant.answer(thread, question, collection=narrowed, sink=sink)
+        session = _committed(held, question, reply, sessions, assistant)
+    except BaseException:
+        sessions.release(held)
+        raise
+    elapsed = (time.perf_counter() - started) * 1000
+    logger.info(
+        "answered",
+        user=user_hash(user_id),
+        model=reply.usage.model,
+        tools=len(reply.message.tools_used),
+        citations=len(reply.message.citations),
+        removed_citations=reply.removed_citations,
+        removed_links=reply.removed_links,
+        duration_ms=round(elapsed),
+    )
+    return Answer(session, session.message_count // _MESSAGES_PER_TURN, reply, round(elapsed, 1))
+
+
+def _refuse_if_full(held: Held, settings: ChatSettings) -> None:
+    if held.session and held.session.message_count >= settings.chat_turns_max * _MESSAGES_PER_TURN:
+        raise Conflict(f"After {settings.chat_turns_max} questions a conversation is full. Begin a new one.")
+
+
+def _committed(held: Held, question: Question, reply: Reply, sessions: SessionStore, assistant: Assistant) -> Session:
+    try:
+        return sessions.commit(
+            held, title=title_of(question.text), checkpoint_id=reply.checkpoint_id, messages=_MESSAGES_PER_TURN
+        )
+    except Conflict:
+        _forget_if_deleted(held, sessions, assistant)
+        raise
+
+
+def _forget_if_deleted(held: Held, sessions: SessionStore, assistant: Assistant) -> None:
+    """A conversation that was deleted while it was answering leaves nothing behind."""
+    try:
+        sessions.get(held.user_id, held.session_id)
+    except NotFound:
+        assistant.forget(thread_id(held.user_id, held.session_id))
+
+
+def list_sessions(
+    user_id: UUID, *, limit: int, cursor: str | None, sessions: SessionStore
+) -> tuple[list[Session], str | None]:
+    """The user's conversations, the last used first, and the cursor of the next page.
+
+    Raises InvalidInput for a cursor that is not ours.
+    """
+    return sessions.page(user_id, limit=limit, cursor=cursor)
+
+
+def history(user_id: UUID, session_id: UUID, *, sessions: SessionStore, assistant: Assistant) -> History:
+    """Everything that was said. Raises NotFound, Unavailable."""
+    session = sessions.get(user_id, session_id)
+    return History(session, assistant.messages(Thread(thread_id(user_id, session_id), session.checkpoint_id)))
+
+
+def rename(user_id: UUID, session_id: UUID, title: str, *, sessions: SessionStore) -> Session:
+    """Raises NotFound."""
+    return sessions.rename(user_id, session_id, title)
+
+
+def delete(user_id: UUID, session_id: UUID, *, sessions: SessionStore, assistant: Assistant) -> None:
+    """Forget a conversation with all that is written down of it; what dies in between, TTL takes.
+
+    Raises NotFound.
+    """
+    sessions.get(user_id, session_id)
+    sessions.remove(user_id, session_id)
+    assistant.forget(thread_id(user_id, session_id))
+
+
+def thread_id(user_id: UUID, session_id: UUID) -> str:
+    """Whose a thread is stands in its name: another user's session id leads to nothing."""
+    return f"{user_id}#{session_id}"
+
+
+def title_of(question: str) -> str:
+    """The question in one line, cut between words."""
+    words = " ".join(question.split())
+    if len(words) <= _TITLE_LENGTH:
+        return words
+    return f"{words[:_TITLE_LENGTH].rsplit(' ', 1)[0]} …"
