@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from uuid import UUID
 
 from app.cleanup.store import CleanupStore, Unsettled
 from app.items import s3
 from app.items.models import ANALYSIS, EMBEDDING, IMAGE_PROCESSING, Stage, Status
 from app.items.pipeline import resume_event
-from app.items.s3 import ImageBucket
+from app.items.s3 import ImageBucket, IssuedKey
 from app.platform.events import EventPublisher, ItemFailed
 from app.platform.settings import CleanupSettings
 
@@ -64,7 +63,8 @@ def _settle(
     settings: CleanupSettings,
 ) -> None:
     if item.is_deleted:
-        images.delete(s3.keys_of(item.ref.user_id, item.ref.item_id, item.object_key))
+        generations = {item.rendition_generation, item.ref.generation}
+        images.delete(s3.keys_of(item.ref.user_id, item.ref.item_id, item.object_key, generations))
         items.remove(item.ref)
         report.deletions_finished += 1
     elif item.status is Status.UPLOADING and images.head(item.object_key) is None:
@@ -83,23 +83,26 @@ def _settle(
 
 
 def _remove_orphans(*, items: CleanupStore, images: ImageBucket, settings: CleanupSettings) -> int:
-    """Objects that we made and that no row knows. The young are left alone: their row may be on its way."""
+    """Objects under keys of ours that no row knows, old generations' renditions too. A young one's row may come yet."""
     horizon = datetime.now(UTC) - timedelta(seconds=settings.orphan_after_seconds)
     removed = 0
     ours = (
-        (key, owner) for key, changed in images.list_keys() if changed < horizon and (owner := s3.parse_issued_key(key))
+        (key, says) for key, changed in images.list_keys() if changed < horizon and (says := s3.parse_issued_key(key))
     )
     for page in _pages(ours, 1000):
-        existing = items.existing([owner for _, owner in page])
-        orphans = [key for key, owner in page if owner not in existing]
+        known = items.generations([(says.user_id, says.item_id) for _, says in page])
+        orphans = [key for key, says in page if _is_orphan(says, known.get((says.user_id, says.item_id)))]
         if orphans:
             images.delete(orphans)
             removed += len(orphans)
     return removed
 
 
-def _pages(
-    entries: Iterator[tuple[str, tuple[UUID, UUID]]], size: int
-) -> Iterator[list[tuple[str, tuple[UUID, UUID]]]]:
+def _is_orphan(says: IssuedKey, generations: set[int] | None) -> bool:
+    """Whether nobody needs an object, by its key and what its item may have renditions of (None: there is no item)."""
+    return generations is None or (says.generation is not None and says.generation not in generations)
+
+
+def _pages(entries: Iterator[tuple[str, IssuedKey]], size: int) -> Iterator[list[tuple[str, IssuedKey]]]:
     while page := list(islice(entries, size)):
         yield page

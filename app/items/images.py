@@ -30,6 +30,7 @@ from PIL import (  # noqa: F401  # the parsers register themselves; without thei
 )
 from PIL.Image import Image as PillowImage
 
+from app.items.cicp import icc_profile, nclx_of_avif
 from app.items.models import Renditions
 from app.items.phash import perceptual_hash
 from app.items.structure import check_structure, too_much_metadata
@@ -189,7 +190,7 @@ def _render(image: PillowImage, original: bytes, limits: "ImageSettings") -> Ren
     # Pillow turns TIFFs by itself, their size included.
     orientation = 1 if image.format == "TIFF" else exif.get(ExifTags.Base.Orientation, 1)
     width, height = (image.height, image.width) if orientation in _SIDEWAYS else image.size
-    mime_type, profile = _mime_type(image), image.info.get("icc_profile")
+    mime_type, profile = _mime_type(image), image.info.get("icc_profile") or _profile_by_numbers(image, original)
 
     small = _shrink(_resizable(_decode(image, original, limits.display_long_edge)), limits.display_long_edge)
     display = _turn(_to_srgb(small, profile), orientation)
@@ -203,6 +204,16 @@ def _render(image: PillowImage, original: bytes, limits: "ImageSettings") -> Ren
         display=_webp(display, _WEBP_QUALITY["display"]),
         thumbnail=_webp(thumbnail, _WEBP_QUALITY["thumbnail"]),
     )
+
+
+def _profile_by_numbers(image: PillowImage, original: bytes) -> bytes | None:
+    """The profile of a picture that names its colours by numbers alone, if these are not sRGB's."""
+    if image.format == "AVIF":
+        nclx = nclx_of_avif(original)
+    else:
+        found = image.info.get("nclx_profile")  # HEIC
+        nclx = (found["color_primaries"], found["transfer_characteristics"]) if found else None
+    return icc_profile(*nclx) if nclx else None
 
 
 def _decode(image: PillowImage, original: bytes, long_edge: int) -> PillowImage:

@@ -70,6 +70,9 @@ class Item:
     status: Status
     generation: int
     reuse_analysis: bool
+    # Who shall analyze it, where a request named somebody.
+    analysis_provider: str | None
+    analysis_model: str | None
     attempts: int
     lease_until: datetime | None
     error_stage: str | None
@@ -92,6 +95,11 @@ class Item:
     created_at: datetime
     updated_at: datetime
     occurred_at: datetime
+    # Which generation the renditions are of; 0: of the time before keys said so, or there are none.
+    rendition_generation: int = 0
+    # Nothing is wrong with it, but a quota or the operator lets it not be worked on before then, and why.
+    waits_until: datetime | None = None
+    waits_for: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Item":
@@ -100,6 +108,12 @@ class Item:
     @property
     def ref(self) -> ItemRef:
         return ItemRef(self.user_id, self.item_id, self.generation)
+
+    @property
+    def generations(self) -> set[int]:
+        """Those that it may have renditions of: what is shown, and what is being made."""
+        shown = {self.rendition_generation} if self.width is not None else set()
+        return shown | {self.generation}
 
     @property
     def error(self) -> ItemError | None:

@@ -2,18 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from uuid import UUID, uuid4
 
-from app.items import pipeline, s3
-from app.items.models import IMAGE_PROCESSING, Claim, Item, ItemRef, Renditions, as_text
+from app.items import pipeline, s3, service
+from app.items.models import IMAGE_PROCESSING, Claim, Item, ItemRef, Renditions, Status, as_text
 from app.items.s3 import ImageBucket
 from app.items.sandbox import render
-from app.items.store import ItemStore, Measured, NewItem, save_measured
+from app.items.store import ItemStore, LeaseLost, Measured, NewItem, save_duplicate, save_measured
 from app.platform.database import Connection
-from app.platform.errors import PermanentFailure, Unavailable
-from app.platform.events import EventPublisher
+from app.platform.errors import NotAuthenticated, PermanentFailure, Unavailable
+from app.platform.events import DuplicateFound, EventPublisher
 from app.platform.settings import ImageSettings, StageSettings
 
 
@@ -29,13 +29,16 @@ def receive_object(key: str, *, items: ItemStore, images: ImageBucket) -> ItemRe
     item = items.find_by_key(user_id, key)
     if item is None:
         return _adopt(user_id, key, items=items, images=images)
-    if item.object_etag is None:
+    if item.object_etag is None and item.status is not Status.FAILED:
         return item.ref
     found = images.head(key)
     if found is None or found.etag == item.object_etag:
         return item.ref
     restarted = items.restart(item, mime_type=found.content_type, file_size=found.size)
-    return restarted.ref if restarted else item.ref
+    if restarted is None:
+        return item.ref
+    images.delete(s3.rendition_keys(item.user_id, item.item_id, item.generations))
+    return restarted.ref
 
 
 def _adopt(user_id: UUID, key: str, *, items: ItemStore, images: ImageBucket) -> ItemRef | None:
@@ -45,7 +48,10 @@ def _adopt(user_id: UUID, key: str, *, items: ItemStore, images: ImageBucket) ->
     if found is None:
         return None
     filename = as_text(re.sub(r"^.*/", "", key))
-    item, _ = items.add(NewItem(user_id, uuid4(), key, filename, found.content_type, found.size))
+    try:
+        item, _ = items.add(NewItem(user_id, uuid4(), key, filename, found.content_type, found.size))
+    except NotAuthenticated:
+        return None  # its owner has left; cleanup empties the prefix once more
     return item.ref
 
 
@@ -58,10 +64,17 @@ def process_images(
     limits: ImageSettings,
     settings: StageSettings,
 ) -> list[pipeline.Verdict]:
-    """The first stage: renditions, and what the image itself says."""
+    """The first stage: renditions, and what the image itself says.
+
+    Raises:
+        Unavailable: the work is done, and what must be said or removed after it is not yet.
+    """
+    done: dict[UUID, Item] = {}
 
     def work(claims: Sequence[Claim]) -> dict[UUID, pipeline.Result]:
-        return {claim.item.item_id: _render_one(claim, items=items, images=images, limits=limits) for claim in claims}
+        done.update({claim.item.item_id: claim.item for claim in claims})
+        process = partial(_process_one, items=items, images=images, events=events, limits=limits)
+        return {claim.item.item_id: process(claim) for claim in claims}
 
     verdicts = pipeline.run_stage(
         refs,
@@ -73,25 +86,64 @@ def process_images(
         max_attempts=settings.max_attempts,
     )
     for ref in refs:
-        _sweep_if_deleted(ref, items=items, images=images)
+        now = items.get(ref.user_id, ref.item_id)
+        made = done[ref.item_id].generations if ref.item_id in done else {ref.generation}
+        _remove_unseen(ref, made - (now.generations if now else set()), images=images)
+        if now is None:
+            _tell_of_duplicate(ref, items=items, images=images, events=events)
     return verdicts
 
 
-def _render_one(claim: Claim, *, items: ItemStore, images: ImageBucket, limits: ImageSettings) -> pipeline.Result:
+def _process_one(
+    claim: Claim, *, items: ItemStore, images: ImageBucket, events: EventPublisher, limits: ImageSettings
+) -> pipeline.Result:
     item = claim.item
     try:
-        original, etag = images.get(item.object_key, max_bytes=limits.image_max_bytes)
-        items.note_object(claim, etag)
-        renditions = render(original, limits)
-        _put_renditions(item, renditions, images=images)
+        opened = partial(items.note_object, claim)
+        original, etag = images.get(item.object_key, max_bytes=limits.image_max_bytes, opened=opened)
+        digest = hashlib.sha256(original).digest()
+        first = items.find_by_sha256(item.user_id, [digest]).get(digest, item)
+        if first.item_id != item.item_id:
+            _keep_for(first, item, original, items=items, images=images, events=events)
+            return partial(save_duplicate, item=item, first=first)
+        return render_item(item, original, etag, images=images, limits=limits)
     except (PermanentFailure, Unavailable) as exc:
         return exc
-    return _writes(item, _measure(original, etag, renditions))
+    except LeaseLost:
+        return Unavailable("Somebody else works on it by now.", retry_after=1)
 
 
-def _put_renditions(item: Item, renditions: Renditions, *, images: ImageBucket) -> None:
+def render_item(
+    item: Item, original: bytes, etag: str, *, images: ImageBucket, limits: ImageSettings
+) -> Callable[[Connection], None]:
+    """Make the renditions of an item, and the write that stores what its image says.
+
+    Raises:
+        PermanentFailure: the image cannot be read; the code says why.
+        Unavailable
+    """
+    renditions = render(original, limits)
     for variant, body in (("display", renditions.display), ("thumbnail", renditions.thumbnail)):
-        images.put(s3.rendition_key(item.user_id, item.item_id, variant), body, content_type="image/webp")
+        key = s3.rendition_key(item.user_id, item.item_id, variant, item.generation)
+        images.put(key, body, content_type="image/webp")
+    return partial(save_measured, item=item, measured=_measure(original, etag, renditions))
+
+
+def _keep_for(
+    first: Item, copy: Item, original: bytes, *, items: ItemStore, images: ImageBucket, events: EventPublisher
+) -> None:
+    """Make sure that nothing is lost with a duplicate: neither the bytes nor what its owner wrote on it already.
+
+    Raises:
+        Unavailable: the other item's object is not what its row says; its own event is on the way.
+    """
+    found = images.head(first.object_key)
+    if found is None or first.object_etag is None:
+        # Its upload died before the object came, or somebody took the object away: these are its bytes.
+        images.put(first.object_key, original, content_type=first.mime_type)
+    elif found.etag != first.object_etag:
+        raise Unavailable("The image with the same bytes is being replaced.", retry_after=5)
+    service.hand_over_words(copy, first, items=items, events=events)
 
 
 def _measure(original: bytes, etag: str, renditions: Renditions) -> Measured:
@@ -107,11 +159,21 @@ def _measure(original: bytes, etag: str, renditions: Renditions) -> Measured:
     )
 
 
-def _writes(item: Item, measured: Measured) -> Callable[[Connection], None]:
-    return partial(save_measured, item=item, measured=measured)
+def _remove_unseen(ref: ItemRef, generations: Collection[int], *, images: ImageBucket) -> None:
+    """Renditions that nobody looks at: of the generation before, of one overtaken meanwhile, of a deleted item."""
+    if generations:
+        images.delete(s3.rendition_keys(ref.user_id, ref.item_id, generations))
 
 
-def _sweep_if_deleted(ref: ItemRef, *, items: ItemStore, images: ImageBucket) -> None:
-    """An item deleted while its renditions were being made leaves none behind."""
-    if items.get(ref.user_id, ref.item_id) is None:
-        images.delete(s3.rendition_keys(ref.user_id, ref.item_id))
+def _tell_of_duplicate(ref: ItemRef, *, items: ItemStore, images: ImageBucket, events: EventPublisher) -> None:
+    """Of an item that is only a name of another one by now, remove what is left, and say so. May be repeated."""
+    if items.duplicate_of(ref.user_id, ref.item_id) is None:
+        return
+    left = items.mark_deleted(ref.user_id, ref.item_id)
+    if left:
+        found = images.head(left.object_key)
+        keys = s3.rendition_keys(left.user_id, left.item_id, left.generations)
+        # What was put under its key since is another image.
+        images.delete([left.object_key, *keys] if found and found.etag == left.object_etag else keys)
+        items.purge(left.user_id, left.item_id)
+    events.publish([DuplicateFound(ref.user_id, ref.item_id, ref.generation)])

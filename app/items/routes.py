@@ -1,10 +1,11 @@
 """Items over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, Response, UploadFile
+from fastapi import APIRouter, File, Header, Query, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,10 +24,23 @@ from app.items.schemas import (
 )
 from app.platform import wiring
 from app.platform.errors import Conflict, NotFound
-from app.platform.http import PROBLEMS, CurrentCaller, Moment
+from app.platform.etags import etag, is_known, wanted_versions
+from app.platform.http import PROBLEMS, CurrentCaller, Moment, problems
 from app.search.edits import reindex
+from app.usage import service as usage
+from app.usage.models import Kind
 
 router = APIRouter(tags=["items"], responses=PROBLEMS)
+
+IfMatch = Annotated[
+    str | None,
+    Header(description="Change it only if it still is one of these versions (the `ETag` of an answer)."),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="The versions you have. If it is one of them, the answer is 304, without content."),
+]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "You have this version."}}
 
 Sort = Literal["created_at", "-created_at", "taken_at", "-taken_at", "title"]
 
@@ -54,12 +68,17 @@ class ListQuery(FilterQuery):
     limit: int = Field(default=50, ge=1, le=100)
     cursor: str | None = None
 
-    def identity(self) -> str:
-        """What makes it the same list on every page."""
-        return self.model_dump_json(exclude={"limit", "cursor"})
+    def identity(self, user_id: UUID) -> str:
+        """What makes it the same list on every page: whose it is, the filters, the order."""
+        return f"{user_id} {self.model_dump_json(exclude={'limit', 'cursor'})}"
 
 
-@router.post("/items", status_code=201, operation_id="uploadItem", responses={200: {"model": ItemOut}})
+@router.post(
+    "/items",
+    status_code=201,
+    operation_id="uploadItem",
+    responses={200: {"model": ItemOut, "description": "You have this image already."}, **problems(415)},
+)
 def upload_item(caller: CurrentCaller, response: Response, file: Annotated[UploadFile, File()]) -> ItemOut:
     """Upload one image of up to 4 MiB. The same bytes again answer 200 with the item they already are."""
     settings = wiring.storage_settings()
@@ -71,12 +90,13 @@ def upload_item(caller: CurrentCaller, response: Response, file: Annotated[Uploa
         items=wiring.items(),
         images=wiring.images(),
         settings=settings,
+        within_quota=_within_quota(caller.user_id),
     )
     response.status_code = 201 if is_new else 200
-    return present(caller.user_id, [item])[0]
+    return present_one(caller.user_id, item, response)
 
 
-@router.post("/uploads", status_code=201, operation_id="prepareUploads", response_model_exclude_none=False)
+@router.post("/uploads", status_code=201, operation_id="prepareUploads", responses=problems(415))
 def prepare_uploads(caller: CurrentCaller, body: UploadsIn) -> UploadsOut:
     """Get presigned forms for up to 100 files of up to 50 MiB each; POST each file straight to storage with them."""
     declared = [
@@ -84,7 +104,12 @@ def prepare_uploads(caller: CurrentCaller, body: UploadsIn) -> UploadsOut:
         for f in body.files
     ]
     prepared = service.prepare_uploads(
-        caller.user_id, declared, items=wiring.items(), images=wiring.images(), settings=wiring.storage_settings()
+        caller.user_id,
+        declared,
+        items=wiring.items(),
+        images=wiring.images(),
+        settings=wiring.storage_settings(),
+        within_quota=_within_quota(caller.user_id),
     )
     shown = present(caller.user_id, [entry.item for entry in prepared])
     return UploadsOut(
@@ -103,7 +128,7 @@ def prepare_uploads(caller: CurrentCaller, body: UploadsIn) -> UploadsOut:
 @router.get("/items", operation_id="listItems")
 def list_items(caller: CurrentCaller, query: Annotated[ListQuery, Query()]) -> ItemPage:
     """The caller's items, newest first unless sorted otherwise."""
-    identity = query.identity()
+    identity = query.identity(caller.user_id)
     after = cursors.decode(query.cursor, query=identity, is_time=query.sort != "title") if query.cursor else None
     page, following, total = service.list_items(
         caller.user_id, narrow=query.narrow(), sort=query.sort, after=after, limit=query.limit, items=wiring.items()
@@ -139,16 +164,25 @@ def get_facets(caller: CurrentCaller, query: Annotated[FilterQuery, Query()]) ->
     return FacetsOut(categories=of("category"), tags=of("tag"), statuses=of("status"))
 
 
-@router.get("/items/{item_id}", operation_id="getItem")
-def get_item(caller: CurrentCaller, item_id: UUID) -> ItemOut:
-    """One item with its latest analysis."""
-    return present(caller.user_id, [service.get(caller.user_id, item_id, items=wiring.items())])[0]
+@router.get("/items/{item_id}", operation_id="getItem", response_model=ItemOut, responses=NOT_MODIFIED)
+def get_item(
+    caller: CurrentCaller, item_id: UUID, response: Response, if_none_match: IfNoneMatch = None
+) -> ItemOut | Response:
+    """One item with its latest analysis. Links are no part of its version: 304 does not make old ones last longer.
+
+    An upload whose bytes turned out to be an item that was there already is answered by that one: `id` says which.
+    """
+    item = service.resolve(caller.user_id, item_id, items=wiring.items())
+    if is_known(item.updated_at, if_none_match):
+        return Response(status_code=304, headers=_version(item))
+    return present_one(caller.user_id, item, response)
 
 
-@router.delete("/items/{item_id}", status_code=204, operation_id="deleteItem")
-def delete_item(caller: CurrentCaller, item_id: UUID) -> None:
+@router.delete("/items/{item_id}", status_code=204, operation_id="deleteItem", responses=problems(412))
+def delete_item(caller: CurrentCaller, item_id: UUID, if_match: IfMatch = None) -> None:
     """Remove an item, its analyses, its vectors and every object of it, also while the pipeline is at work on it."""
-    service.delete(caller.user_id, item_id, items=wiring.items(), images=wiring.images())
+    versions = wanted_versions(if_match)
+    service.delete(caller.user_id, item_id, versions=versions, items=wiring.items(), images=wiring.images())
 
 
 @router.get("/items/{item_id}/image", operation_id="getItemImage", status_code=302, response_class=RedirectResponse)
@@ -156,20 +190,26 @@ def get_item_image(
     caller: CurrentCaller, item_id: UUID, variant: Literal["original", "display", "thumbnail"] = "display"
 ) -> RedirectResponse:
     """Redirect to a presigned link that expires."""
-    item = service.get(caller.user_id, item_id, items=wiring.items())
+    item = service.resolve(caller.user_id, item_id, items=wiring.items())
     return RedirectResponse(service.image_link(item, variant, images=wiring.images()), status_code=302)
 
 
-@router.patch("/items/{item_id}", operation_id="editItem")
-def edit_item(caller: CurrentCaller, item_id: UUID, body: ItemEdit) -> ItemOut:
+@router.patch("/items/{item_id}", operation_id="editItem", responses=problems(412))
+def edit_item(
+    caller: CurrentCaller, item_id: UUID, body: ItemEdit, response: Response, if_match: IfMatch = None
+) -> ItemOut:
     """Change the user's own fields. They win over the analysis everywhere; search sees the change at once."""
-    return present(caller.user_id, [_edit(caller.user_id, item_id, body.changes())])[0]
+    item = _edit(caller.user_id, item_id, body.changes(), versions=wanted_versions(if_match))
+    return present_one(caller.user_id, item, response)
 
 
 @router.post("/items/batch", operation_id="changeItems")
 def change_items(caller: CurrentCaller, body: BatchIn) -> BatchOut:
     """Do one thing to up to 100 items."""
     answer = BatchOut(done=[], not_found=[], not_possible=[])
+    if body.action == "reanalyze":
+        terms = wiring.terms_now(Kind.ANALYSES)
+        usage.admit_paid(caller.user_id, len(set(body.ids)), terms=terms, usage=wiring.usage())
     for item_id in dict.fromkeys(body.ids):
         try:
             _change(caller.user_id, item_id, body)
@@ -180,6 +220,11 @@ def change_items(caller: CurrentCaller, body: BatchIn) -> BatchOut:
         else:
             answer.done.append(item_id)
     return answer
+
+
+def _within_quota(user_id: UUID) -> Callable[[int], None]:
+    """An image that is taken in is analyzed. Whether that is paid for now is no matter here: it can wait."""
+    return lambda count: usage.admit(user_id, count, terms=wiring.terms(Kind.ANALYSES), usage=wiring.usage())
 
 
 def _change(user_id: UUID, item_id: UUID, wanted: BatchIn) -> None:
@@ -197,15 +242,34 @@ def _change(user_id: UUID, item_id: UUID, wanted: BatchIn) -> None:
             _edit(user_id, item_id, {"tags": service.retag(tags, add=add, remove=remove)})
 
 
-def _edit(user_id: UUID, item_id: UUID, changes: dict[str, Any]) -> Item:
-    return service.edit(user_id, item_id, changes, items=wiring.items(), reindex=reindex, events=wiring.events())
+def _edit(user_id: UUID, item_id: UUID, changes: dict[str, Any], *, versions: Sequence[datetime] | None = None) -> Item:
+    return service.edit(
+        user_id,
+        item_id,
+        changes,
+        versions=versions,
+        items=wiring.items(),
+        reindex=reindex,
+        events=wiring.events(),
+    )
 
 
 @router.post("/items/{item_id}/resize-only", status_code=202, operation_id="resizeItem")
-def resize_item(caller: CurrentCaller, item_id: UUID) -> ItemOut:
+def resize_item(caller: CurrentCaller, item_id: UUID, response: Response) -> ItemOut:
     """Make the renditions anew, through the pipeline. The analysis is kept."""
     item = service.resize(caller.user_id, item_id, items=wiring.items(), events=wiring.events())
-    return present(caller.user_id, [item])[0]
+    return present_one(caller.user_id, item, response)
+
+
+def present_one(user_id: UUID, item: Item, response: Response) -> ItemOut:
+    """One item as JSON, and its version in the headers."""
+    response.headers.update(_version(item))
+    return present(user_id, [item])[0]
+
+
+def _version(item: Item) -> dict[str, str]:
+    # A client may keep it, and must ask each time whether it is still that.
+    return {"ETag": etag(item.updated_at), "Cache-Control": "private, no-cache"}
 
 
 def present(user_id: UUID, items: Sequence[Item]) -> list[ItemOut]:

@@ -1,11 +1,12 @@
 """Images in S3. Keys are made here and nowhere else, from ids alone: no name a caller sent ever becomes a path."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import unquote_plus
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 from uuid import UUID
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -14,10 +15,12 @@ from botocore.exceptions import ConnectionError as EndpointError
 from app.items.models import ObjectInfo, Presigned
 from app.platform.errors import PermanentFailure, Unavailable
 from app.platform.settings import StorageSettings
+from app.platform.sigv4 import presigned_get
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ISSUED_KEY = re.compile(
-    rf"(?P<user>{_UUID})/(?:images/(?P<image>{_UUID})/original\.\w+|(?:display|thumbnails)/(?P<rendition>{_UUID})\.webp)"
+    rf"(?P<user>{_UUID})/(?:images/(?P<image>{_UUID})/original\.\w+"
+    rf"|(?:display|thumbnails)/(?P<rendition>{_UUID})(?:/(?P<generation>[1-9][0-9]{{0,9}}))?\.webp)"
 )
 # S3 takes this many keys in one DeleteObjects.
 _DELETE_AT_ONCE = 1000
@@ -29,9 +32,15 @@ def original_key(user_id: UUID, item_id: UUID, mime_type: str) -> str:
     return f"{user_id}/images/{item_id}/original.{extension}"
 
 
-def rendition_key(user_id: UUID, item_id: UUID, variant: str) -> str:
+def rendition_key(user_id: UUID, item_id: UUID, variant: str, generation: int) -> str:
+    """Where the `variant` made for one generation of an item lies (`Item.rendition_generation`).
+
+    A worker that was overtaken never writes over what a newer generation shows. Before that was so, keys had no
+    generation; 0 stands for these.
+    """
     folder = {"display": "display", "thumbnail": "thumbnails"}[variant]
-    return f"{user_id}/{folder}/{item_id}.webp"
+    name = f"{item_id}/{generation}" if generation else f"{item_id}"
+    return f"{user_id}/{folder}/{name}.webp"
 
 
 def owner_of(key: str) -> UUID | None:
@@ -46,22 +55,38 @@ def owner_of(key: str) -> UUID | None:
     return owner if str(owner) == prefix else None
 
 
-def keys_of(user_id: UUID, item_id: UUID, original: str) -> list[str]:
-    """Every object that belongs to an item whose original is at the key `original`."""
-    return [original, *rendition_keys(user_id, item_id)]
+def keys_of(user_id: UUID, item_id: UUID, original: str, generations: Iterable[int]) -> list[str]:
+    """Every object of an item whose original is at the key `original` and whose renditions are of these generations."""
+    return [original, *rendition_keys(user_id, item_id, generations)]
 
 
-def rendition_keys(user_id: UUID, item_id: UUID) -> list[str]:
-    return [rendition_key(user_id, item_id, variant) for variant in ("display", "thumbnail")]
+def rendition_keys(user_id: UUID, item_id: UUID, generations: Iterable[int]) -> list[str]:
+    return [
+        rendition_key(user_id, item_id, variant, generation)
+        for generation in sorted(generations)
+        for variant in ("display", "thumbnail")
+    ]
 
 
-def parse_issued_key(key: str) -> tuple[UUID, UUID] | None:
-    """User and item of a key that was made here; None for keys that somebody else chose.
+class IssuedKey(NamedTuple):
+    """What a key that was made here says."""
+
+    user_id: UUID
+    item_id: UUID
+    # Which one a rendition was made for, as in `rendition_key`; None: it is an original's key.
+    generation: int | None
+
+
+def parse_issued_key(key: str) -> IssuedKey | None:
+    """What a key says that was made here; None for keys that somebody else chose.
 
     An original under such a key without a row is a deleted item's, never a new upload.
     """
     match = _ISSUED_KEY.fullmatch(key)
-    return (UUID(match["user"]), UUID(match["image"] or match["rendition"])) if match else None
+    if match is None:
+        return None
+    generation = None if match["image"] else int(match["generation"] or 0)
+    return IssuedKey(UUID(match["user"]), UUID(match["image"] or match["rendition"]), generation)
 
 
 def key_from_event(detail: dict[str, Any]) -> str:
@@ -78,7 +103,7 @@ class ImageBucket:
 
     def put(self, key: str, body: bytes, *, content_type: str) -> str:
         """Store an object. Returns its ETag."""
-        with _translated():
+        with translated():
             answer = self._client.put_object(
                 Bucket=self._settings.bucket_name, Key=key, Body=body, ContentType=content_type
             )
@@ -86,9 +111,9 @@ class ImageBucket:
 
     def head(self, key: str) -> ObjectInfo | None:
         try:
-            with _translated():
+            with translated():
                 answer = self._client.head_object(Bucket=self._settings.bucket_name, Key=key)
-        except _Missing:
+        except Missing:
             return None
         return ObjectInfo(
             key=key,
@@ -97,19 +122,24 @@ class ImageBucket:
             content_type=str(answer.get("ContentType") or "application/octet-stream"),
         )
 
-    def get(self, key: str, *, max_bytes: int) -> tuple[bytes, str]:
+    def get(self, key: str, *, max_bytes: int, opened: Callable[[str], None] = lambda _etag: None) -> tuple[bytes, str]:
         """The object and its ETag.
+
+        Args:
+            opened: is told the ETag before anything is read, also of what is too large.
 
         Raises:
             PermanentFailure: there is none, or it is larger than `max_bytes` (which is checked before reading it).
         """
         try:
-            with _translated():
+            with translated():
                 answer = self._client.get_object(Bucket=self._settings.bucket_name, Key=key)
+                etag = str(answer["ETag"]).strip('"')
+                opened(etag)
                 if answer["ContentLength"] > max_bytes:
                     raise PermanentFailure("file_too_large", f"The file is larger than {max_bytes >> 20} MiB.")
-                return answer["Body"].read(), str(answer["ETag"]).strip('"')
-        except _Missing as exc:
+                return answer["Body"].read(), etag
+        except Missing as exc:
             raise PermanentFailure("file_missing", "The uploaded file is not there any more.") from exc
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -120,7 +150,7 @@ class ImageBucket:
         """
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             batch = [{"Key": key} for key in keys[start : start + _DELETE_AT_ONCE]]
-            with _translated():
+            with translated():
                 answer = self._client.delete_objects(
                     Bucket=self._settings.bucket_name, Delete={"Objects": batch, "Quiet": True}
                 )
@@ -132,19 +162,32 @@ class ImageBucket:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._settings.bucket_name, EncodingType="url"
         )
-        with _translated():
+        with translated():
             for page in pages:
                 for entry in page.get("Contents", []):
                     yield unquote_plus(entry["Key"]), entry["LastModified"]
 
-    def presign_get(self, key: str) -> str:
-        """A link that opens this one object until it expires. Made without asking S3."""
-        url: str = self._client.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": self._settings.bucket_name, "Key": key},
-            ExpiresIn=self._settings.presign_seconds,
+    def presign_get(self, key: str, *, download_as: str | None = None) -> str:
+        """A link that opens this one object until it expires, or saves it as `download_as`. Made without asking S3."""
+        place, region = self._place
+        # The client has no other way to its signer, which knows when credentials are renewed.
+        signer = self._client._request_signer
+        return presigned_get(
+            f"{place}{quote(key, safe='/~')}",
+            {"response-content-disposition": f'attachment; filename="{download_as}"'} if download_as else {},
+            credentials=signer.get_auth_instance("s3", region, "s3v4-query").credentials,
+            region=region,
+            expires_s=self._settings.presign_seconds,
         )
-        return url
+
+    @cached_property
+    def _place(self) -> tuple[str, str]:
+        """What precedes a key in this bucket's links, and the region they are signed for."""
+        link = urlsplit(
+            self._client.generate_presigned_url("get_object", Params={"Bucket": self._settings.bucket_name, "Key": "-"})
+        )
+        _, _, region, _, _ = dict(parse_qsl(link.query))["X-Amz-Credential"].rsplit("/", 4)
+        return f"{link.scheme}://{link.netloc}{link.path.removesuffix('-')}", region
 
     def presign_post(self, key: str, *, content_type: str) -> Presigned:
         """A form that may store this one key, of this type, up to the size limit."""
@@ -165,27 +208,27 @@ class ImageBucket:
         return datetime.now(UTC) + timedelta(seconds=self._settings.presign_seconds)
 
     def ping(self) -> None:
-        """Raises Unavailable when the bucket does not answer."""
+        """Raises Unavailable when the bucket does not answer, is not there, or is not ours to read."""
         try:
-            with _translated():
+            with translated():
                 self._client.head_bucket(Bucket=self._settings.bucket_name)
-        except _Missing as exc:
-            raise Unavailable("The images bucket is not there.") from exc
+        except (Missing, ClientError) as exc:
+            raise Unavailable("The images bucket cannot be used.") from exc
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """404 from S3."""
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """S3's errors in our terms; those we do not understand (access denied, say) escape and are seen."""
     try:
         yield
     except ClientError as exc:
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status == 404:
-            raise _Missing from exc
+            raise Missing from exc
         if status >= 500 or status == 429:
             raise Unavailable("The image store does not answer.") from exc
         raise

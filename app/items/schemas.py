@@ -22,7 +22,14 @@ class ErrorOut(BaseModel):
     message: str
 
 
-class UsageOut(BaseModel):
+class WaitingOut(BaseModel):
+    """Nothing is wrong with the item; it goes on by itself, soon after `until`."""
+
+    until: datetime
+    reason: str
+
+
+class AnalysisUsageOut(BaseModel):
     input_tokens: int
     output_tokens: int
     cost_usd: float
@@ -41,7 +48,7 @@ class AnalysisOut(BaseModel):
     model_used: str
     prompt_version: str
     trace_id: str | None
-    usage: UsageOut
+    usage: AnalysisUsageOut
     created_at: datetime
 
     @classmethod
@@ -60,7 +67,7 @@ class AnalysisOut(BaseModel):
             model_used=analysis.model_used,
             prompt_version=analysis.prompt_version,
             trace_id=analysis.trace_id,
-            usage=UsageOut(
+            usage=AnalysisUsageOut(
                 input_tokens=analysis.input_tokens,
                 output_tokens=analysis.output_tokens,
                 cost_usd=float(Decimal(analysis.cost_usd)),
@@ -80,6 +87,7 @@ class ItemOut(BaseModel):
     id: UUID
     status: Status
     error: ErrorOut | None
+    waiting: WaitingOut | None
     original_filename: str
     mime_type: str
     file_size: int
@@ -104,6 +112,7 @@ class ItemOut(BaseModel):
             id=item.item_id,
             status=item.status,
             error=ErrorOut(**{f: getattr(item.error, f) for f in ErrorOut.model_fields}) if item.error else None,
+            waiting=WaitingOut(until=item.waits_until, reason=item.waits_for or "") if item.waits_until else None,
             original_filename=item.original_filename,
             mime_type=item.mime_type,
             file_size=item.file_size,

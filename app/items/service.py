@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,9 @@ from app.items import s3
 from app.items.models import ACCEPTED_TYPES, Item, ItemFilter, Presigned, Status, as_text
 from app.items.pipeline import resume_event
 from app.items.s3 import ImageBucket
-from app.items.store import ORDERS, ItemStore, NewItem, Position
+from app.items.store import ORDERS, ItemStore, NewItem, Position, Room
 from app.platform.database import Connection
-from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, UnsupportedMedia
+from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, Unavailable, UnsupportedMedia
 from app.platform.events import EventPublisher
 from app.platform.settings import StorageSettings
 
@@ -46,14 +47,18 @@ def upload(
     items: ItemStore,
     images: ImageBucket,
     settings: StorageSettings,
+    within_quota: Callable[[int], None] = lambda _: None,
 ) -> tuple[Item, bool]:
     """Take one image. Returns its item, and whether it is new: bytes that the user already has are one item.
 
     Whether it really is an image, the pipeline finds out; the door goes by the type it claims.
 
+    Args:
+        within_quota: raises QuotaExceeded where the user may not have so many more images analyzed today.
+
     Raises:
         TooLarge, UnsupportedMedia
-        QuotaExceeded: too many of the user's images are on their way.
+        QuotaExceeded: that, or too many of the user's images are on their way.
     """
     if len(body) > settings.multipart_max_bytes:
         raise TooLarge(
@@ -61,6 +66,7 @@ def upload(
             f"{settings.upload_max_bytes >> 20} MiB."
         )
     mime_type = accepted_type(content_type)
+    within_quota(1)
     _admit(user_id, 1, items=items, settings=settings)
     item_id = uuid4()
     item, is_new = items.add(
@@ -72,7 +78,8 @@ def upload(
             mime_type=mime_type,
             file_size=len(body),
             sha256=hashlib.sha256(body).digest(),
-        )
+        ),
+        room=_room(settings),
     )
     if item.status is Status.UPLOADING:
         # New, or a first attempt that died between the row and the object: the same bytes go to the same key.
@@ -87,30 +94,46 @@ def prepare_uploads(
     items: ItemStore,
     images: ImageBucket,
     settings: StorageSettings,
+    within_quota: Callable[[int], None] = lambda _: None,
 ) -> list[PreparedUpload]:
     """Make an item and a presigned form for every file, in order; files the user already has get their item.
 
     Raises:
         TooLarge, UnsupportedMedia: for any file; then none is prepared.
-        QuotaExceeded: too many of the user's images are on their way; none is prepared.
+        QuotaExceeded: too many of the user's images are on their way, or for today; none is prepared.
     """
     types = [accepted_type(file.content_type) for file in files]
     if any(file.file_size > settings.upload_max_bytes for file in files):
         raise TooLarge(f"At most {settings.upload_max_bytes >> 20} MiB a file.")
     digests = [file.sha256 for file in files if file.sha256]
     known = items.find_by_sha256(user_id, digests) if digests else {}
-    _admit(user_id, sum(file.sha256 not in known for file in files), items=items, settings=settings)
-    prepared = []
-    for file, mime_type in zip(files, types, strict=True):
-        if file.sha256 and file.sha256 in known:
-            prepared.append(PreparedUpload(known[file.sha256], form=None))
-            continue
-        item_id = uuid4()
-        key = s3.original_key(user_id, item_id, mime_type)
-        new = NewItem(user_id, item_id, key, as_text(file.filename), mime_type, file.file_size)
-        item, _ = items.add(new)
-        prepared.append(PreparedUpload(item, images.presign_post(key, content_type=mime_type)))
-    return prepared
+    new_files = sum(file.sha256 not in known for file in files)
+    within_quota(new_files)
+    _admit(user_id, new_files, items=items, settings=settings)
+    fresh = [
+        _declared(user_id, file, mime_type)
+        for file, mime_type in zip(files, types, strict=True)
+        if file.sha256 not in known
+    ]
+    added = iter(items.add_all(fresh, room=_room(settings)))
+    return [
+        PreparedUpload(known[file.sha256], form=None) if file.sha256 in known else _with_form(next(added), images)
+        for file in files
+    ]
+
+
+def _declared(user_id: UUID, file: DeclaredFile, mime_type: str) -> NewItem:
+    item_id = uuid4()
+    key = s3.original_key(user_id, item_id, mime_type)
+    return NewItem(user_id, item_id, key, as_text(file.filename), mime_type, file.file_size)
+
+
+def _with_form(item: Item, images: ImageBucket) -> PreparedUpload:
+    return PreparedUpload(item, images.presign_post(item.object_key, content_type=item.mime_type))
+
+
+def _room(settings: StorageSettings) -> Room:
+    return Room(items=settings.user_items_max, bytes=settings.user_bytes_max)
 
 
 def _admit(user_id: UUID, count: int, *, items: ItemStore, settings: StorageSettings) -> None:
@@ -145,6 +168,17 @@ def get(user_id: UUID, item_id: UUID, *, items: ItemStore) -> Item:
     return item
 
 
+def resolve(user_id: UUID, item_id: UUID, *, items: ItemStore) -> Item:
+    """An item, by its own id or by that of an upload whose bytes it turned out to have.
+
+    For looking only: whoever changes or deletes something must mean it. Raises NotFound as `get`.
+    """
+    item = items.get(user_id, item_id) or items.duplicate_of(user_id, item_id)
+    if item is None:
+        raise NotFound("No such item.")
+    return item
+
+
 def list_items(
     user_id: UUID, *, narrow: ItemFilter, sort: str, after: Position | None, limit: int, items: ItemStore
 ) -> tuple[list[Item], Position | None, int]:
@@ -157,18 +191,26 @@ def list_items(
     return page[:limit], Position(order.value(last), last.item_id), total
 
 
-def delete(user_id: UUID, item_id: UUID, *, items: ItemStore, images: ImageBucket) -> None:
+def delete(
+    user_id: UUID,
+    item_id: UUID,
+    *,
+    items: ItemStore,
+    images: ImageBucket,
+    versions: Sequence[datetime] | None = None,
+) -> None:
     """Remove an item everywhere, at any moment: workers are fenced out first, then its objects go, then its rows.
 
     Raises:
         NotFound
+        PreconditionFailed: it is none of the `versions`, if there are any.
         Unavailable: S3 does not answer. The item is hidden already; cleanup finishes the rest.
     """
     item = items.get(user_id, item_id)
     if item is None:
         raise NotFound("No such item.")
-    items.mark_deleted(user_id, item_id)
-    images.delete(s3.keys_of(item.user_id, item.item_id, item.object_key))
+    item = items.mark_deleted(user_id, item_id, versions=versions) or item
+    images.delete(s3.keys_of(item.user_id, item.item_id, item.object_key, item.generations))
     items.purge(user_id, item_id)
 
 
@@ -180,12 +222,15 @@ def edit(
     items: ItemStore,
     reindex: Callable[[Connection, Item], bool],
     events: EventPublisher,
+    versions: Sequence[datetime] | None = None,
 ) -> Item:
     """Change the user's own fields. Search finds the new words at once; a changed text is embedded in the background.
 
-    Raises NotFound.
+    Raises:
+        NotFound
+        PreconditionFailed: it is none of the `versions`, if there are any.
     """
-    edited = items.edit(user_id, item_id, changes, then=reindex)
+    edited = items.edit(user_id, item_id, changes, versions=versions, then=reindex)
     if edited is None:
         raise NotFound("No such item.")
     item, vector_is_stale = edited
@@ -197,17 +242,45 @@ def edit(
     return sent or item
 
 
+def hand_over_words(copy: Item, first: Item, *, items: ItemStore, events: EventPublisher) -> None:
+    """Give what the user wrote on a copy to the item that it is a copy of, where that has nothing of its own.
+
+    Raises:
+        Unavailable: that item is gone, or the bus is down. It may be repeated.
+    """
+    words = {name: getattr(copy, name) for name in ("title", "notes", "category") if getattr(first, name) is None}
+    words |= {"tags": retag(first.tags, add=copy.tags), "favorite": first.favorite or copy.favorite}
+    changes = {name: value for name, value in words.items() if value != getattr(first, name)}
+    if not changes:
+        return
+    try:
+        # The embedder writes the search row anew.
+        edit(first.user_id, first.item_id, changes, items=items, reindex=lambda *_: True, events=events)
+    except NotFound as exc:
+        raise Unavailable("The image with the same bytes was deleted just now.", retry_after=1) from exc
+
+
 def retag(tags: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> list[str]:
     """Tags without repeats, in the order they were given."""
     return [tag for tag in dict.fromkeys([*tags, *add]) if tag not in remove]
 
 
 def reanalyze(
-    user_id: UUID, item_id: UUID, *, force: bool, is_analyzed: bool, items: ItemStore, events: EventPublisher
+    user_id: UUID,
+    item_id: UUID,
+    *,
+    force: bool,
+    is_analyzed: bool,
+    items: ItemStore,
+    events: EventPublisher,
+    provider: str | None = None,
+    model: str | None = None,
+    within_quota: Callable[[int], None] = lambda _: None,
 ) -> tuple[Item, bool]:
     """Have an item analyzed (again), through the same stages as any other. Returns it, and whether work is under way.
 
     Not forced, an analyzed item stays as it is, one on its way goes on, and a failed one is taken up where it failed.
+    `provider` and `model` are remembered with the item until it is sent anew.
 
     Raises:
         NotFound
@@ -222,7 +295,10 @@ def reanalyze(
         start = Status.PROCESSING
     else:
         start = Status.EMBEDDING if is_analyzed and not force else Status.ANALYZING
-    return _send(item, start, reuse_analysis=False, items=items, events=events), True
+    if start is not Status.EMBEDDING:
+        within_quota(1)
+    sent = _send(item, start, reuse_analysis=False, items=items, events=events, provider=provider, model=model)
+    return sent, True
 
 
 def resize(user_id: UUID, item_id: UUID, *, items: ItemStore, events: EventPublisher) -> Item:
@@ -236,10 +312,19 @@ def resize(user_id: UUID, item_id: UUID, *, items: ItemStore, events: EventPubli
     return _send(item, Status.PROCESSING, reuse_analysis=True, items=items, events=events)
 
 
-def _send(item: Item, start: Status, *, reuse_analysis: bool, items: ItemStore, events: EventPublisher) -> Item:
+def _send(
+    item: Item,
+    start: Status,
+    *,
+    reuse_analysis: bool,
+    items: ItemStore,
+    events: EventPublisher,
+    provider: str | None = None,
+    model: str | None = None,
+) -> Item:
     if item.status is Status.UPLOADING:
         raise Conflict("The image of this item has not been uploaded yet.")
-    sent = items.rework(item, starting_as=start, reuse_analysis=reuse_analysis)
+    sent = items.rework(item, starting_as=start, reuse_analysis=reuse_analysis, provider=provider, model=model)
     if sent is None:
         raise Conflict("The item was changed at the same time. Look at it again.")
     # Lost with this process, the event is published again by cleanup: the row says what it waits for.
@@ -257,4 +342,4 @@ def image_link(item: Item, variant: str, *, images: ImageBucket) -> str:
         return images.presign_get(item.object_key)
     if item.width is None:
         raise NotFound("This rendition does not exist yet.")
-    return images.presign_get(s3.rendition_key(item.user_id, item.item_id, variant))
+    return images.presign_get(s3.rendition_key(item.user_id, item.item_id, variant, item.rendition_generation))

@@ -3,17 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from app.cleanup import service
 from app.cleanup.conversations import count_expired
-from app.platform import aws, wiring
+from app.cleanup.jobs import clean_up_jobs
+from app.platform import aws, metrics, wiring
 from app.platform.logs import logger
 from app.platform.settings import CleanupSettings, ConversationSettings
-
-# CloudWatch's embedded metric format: the log line is the metric.
-metrics = Metrics(namespace="Collections", service="cleanup")
 
 
 def handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
@@ -25,9 +20,17 @@ def handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
         count_expired_conversations=lambda: count_expired(aws.client("dynamodb"), sessions),
         settings=CleanupSettings(),
     )
-    counts = report.as_metrics()
-    for name, value in counts.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
-    metrics.flush_metrics()
+    swept_jobs = clean_up_jobs(
+        jobs=wiring.job_cleanup_store(),
+        images=wiring.images(),
+        objects=wiring.objects_of_user(),
+        events=wiring.events(),
+        settings=CleanupSettings(),
+    )
+    expired = {"expired_reservations": wiring.usage_cleanup_store().release_expired()}
+    counts = report.as_metrics() | swept_jobs.as_metrics() | expired
+    # Only what happened: a metric is paid for by the hour in which it is written.
+    if happened := {name: count for name, count in counts.items() if count}:
+        metrics.publish(happened, service="cleanup")
     logger.info("swept", counts=counts)
     return counts

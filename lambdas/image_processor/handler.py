@@ -11,8 +11,10 @@ from app.platform.events import S3_OBJECT_CREATED, ImageUploaded
 from app.platform.settings import ImageSettings
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    return queue.consume(event, handle=_process, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs"))
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    return queue.consume(
+        event, context, handle=_process, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")
+    )
 
 
 def _process(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:

@@ -6,8 +6,11 @@ import zlib
 
 import pillow_heif
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from app.items.cicp import icc_profile, nclx_of_avif
 from app.items.images import render
 from app.platform.settings import ImageSettings
 
@@ -64,10 +67,35 @@ def as_srgb(colour: tuple[int, int, int]) -> tuple[int, ...]:
     return tuple(round(255 * (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055)) for v in rgb)
 
 
+# BT.2020 likewise.
+BT2020 = ((0.67348, 0.27904, -0.00193), (0.16566, 0.67535, 0.02998), (0.12505, 0.04561, 0.79686))
+
+
+def screen_to_srgb(colour: tuple[int, int, int], columns: tuple[tuple[float, ...], ...]) -> tuple[int, ...]:
+    """What a colour of other primaries, but with sRGB's curve, is in sRGB."""
+    linear = [((v / 255 + 0.055) / 1.055) ** 2.4 if v > 10 else v / 255 / 12.92 for v in colour]
+    xyz = [sum(columns[i][row] * linear[i] for i in range(3)) for row in range(3)]
+    rgb = [min(1.0, max(0.0, sum(a * b for a, b in zip(row, xyz, strict=True)))) for row in FROM_XYZ]
+    return tuple(round(255 * (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055)) for v in rgb)
+
+
+def by_numbers(image: Image.Image, image_format: str, primaries: int, transfer: int, **options: object) -> bytes:
+    """A HEIC or AVIF file that names its colours by the numbers of H.273."""
+    if image_format == "HEIC":
+        options |= {"color_primaries": primaries, "transfer_characteristics": transfer, "matrix_coefficients": 1}
+        return encoded(image, image_format, full_range_flag=1, **options)
+    original = encoded(image, image_format, quality=95, **options)
+    assert original.count(SRGB_BY_NUMBERS) == 1
+    return original.replace(SRGB_BY_NUMBERS, b"colrnclx" + struct.pack(">HH", primaries, transfer))
+
+
+SRGB_BY_NUMBERS = b"colrnclx" + struct.pack(">HH", 1, 13)
+
+
 def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     if image_format == "HEIC":
-        pillow_heif.from_pillow(image).save(buffer, quality=95, **options)
+        pillow_heif.from_pillow(image).save(buffer, **{"quality": 95} | options)
     else:
         image.save(buffer, image_format, **options)
     return buffer.getvalue()
@@ -86,6 +114,8 @@ def is_near(found: tuple[int, ...], wanted: tuple[int, ...], *, by: int) -> bool
 
 
 MUTED = (120, 190, 90)
+# Within sRGB also when it is told in BT.2020.
+PALE = (140, 190, 110)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIC"])
@@ -176,3 +206,98 @@ def test_sixteen_bits_a_colour_become_eight() -> None:
     colour = shown(deep_png((0xC000, 0x4000, 0x8000)))
 
     assert is_near(colour, (0xC0, 0x40, 0x80), by=7)
+
+
+@pytest.mark.parametrize("image_format", ["HEIC", "AVIF"])
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "columns"), [(12, 13, P3), (12, 1, P3), (9, 13, BT2020), (9, 14, BT2020), (9, 18, BT2020)]
+)
+def test_a_wide_gamut_told_by_numbers_looks_the_same_in_srgb(
+    image_format: str, primaries: int, transfer: int, columns: tuple[tuple[float, ...], ...]
+) -> None:
+    image, wanted = Image.new("RGB", (64, 64), PALE), screen_to_srgb(PALE, columns)
+
+    colour = shown(by_numbers(image, image_format, primaries, transfer))
+
+    assert not is_near(wanted, PALE, by=12)
+    assert is_near(colour, wanted, by=7)
+
+
+@pytest.mark.parametrize("image_format", ["HEIC", "AVIF"])
+@pytest.mark.parametrize(("primaries", "transfer"), [(1, 13), (1, 1), (2, 2), (6, 6), (5, 13)])
+def test_numbers_that_say_srgb_or_nothing_known_leave_the_colours_alone(
+    image_format: str, primaries: int, transfer: int
+) -> None:
+    colour = shown(by_numbers(Image.new("RGB", (64, 64), MUTED), image_format, primaries, transfer))
+
+    assert is_near(colour, MUTED, by=5)
+
+
+@pytest.mark.parametrize("image_format", ["HEIC", "AVIF"])
+def test_a_profile_wins_over_numbers(image_format: str) -> None:
+    image = Image.new("RGB", (64, 64), MUTED)
+    original = encoded(image, image_format, quality=95, icc_profile=wide_gamut())
+    start = original.index(b"colr")
+    assert original[start : start + 8] in (b"colrprof", b"colrrICC")
+
+    assert is_near(shown(original), as_srgb(MUTED), by=7)
+
+
+@pytest.mark.parametrize("image_format", ["HEIC", "AVIF"])
+def test_hdr_by_perceptual_quantization_fits_a_screen(image_format: str) -> None:
+    """Grey stays grey; paper white (203 cd/m², 58 % of the signal) is light but leaves room above; black is black."""
+    shades = [
+        shown(by_numbers(Image.new("RGB", (64, 64), (value,) * 3), image_format, 9, 16)) for value in (0, 148, 192, 255)
+    ]
+
+    assert [shade[1] for shade in shades] == sorted(shade[1] for shade in shades)
+    assert shades[0][1] <= 3
+    assert 175 <= shades[1][1] <= 200
+    assert shades[3][1] >= 252
+    assert all(is_near(shade, (shade[1],) * 3, by=4) for shade in shades)
+
+
+def test_transparency_stays_where_colours_are_told_by_numbers() -> None:
+    colour = shown(by_numbers(Image.new("RGBA", (64, 64), (*MUTED, 100)), "AVIF", 12, 13))
+
+    assert is_near(colour, (*screen_to_srgb(MUTED, P3), 100), by=9)
+
+
+@pytest.mark.parametrize("part", [b"pitm", b"iprp", b"ipco", b"ipma", b"colr", b"nclx"])
+@pytest.mark.parametrize("damage", [b"????", b"\xff\xff\xff\xff"])
+def test_a_damaged_header_says_nothing_of_colours(part: bytes, damage: bytes) -> None:
+    original = by_numbers(Image.new("RGB", (64, 64), MUTED), "AVIF", 12, 13)
+    start = original.index(part)
+
+    assert nclx_of_avif(original) == (12, 13)
+    assert nclx_of_avif(original[:start] + damage + original[start + 4 :]) is None
+    assert nclx_of_avif(original[: start + 4]) is None
+
+
+@given(st.binary(max_size=400), st.integers(0, 2**32))
+def test_no_header_however_odd_breaks_the_reader(noise: bytes, seed: int) -> None:
+    original = bytearray(by_numbers(Image.new("RGB", (16, 16), MUTED), "AVIF", 12, 13))
+    for place, value in enumerate(noise):
+        original[(seed + place * 7) % len(original)] = value
+
+    found = nclx_of_avif(bytes(original))
+
+    assert found is None or all(0 <= number < 2**16 for number in found)
+
+
+def test_the_primaries_are_those_of_the_standard() -> None:
+    """White is where all three are at their most, whatever the primaries."""
+    for number in (1, 9, 12):
+        profile = icc_profile(number, 8)
+        assert profile
+        columns = [struct.unpack(">3i", profile[profile.index(b"XYZ ", at) + 8 :][:12]) for at in _columns_at(profile)]
+        white = [sum(values) / 65536 for values in zip(*columns, strict=True)]
+        assert white == pytest.approx(WHITE, abs=0.0005)
+
+
+def _columns_at(profile: bytes) -> list[int]:
+    """Where the profile says its three primaries are."""
+    entries = [
+        struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(struct.unpack_from(">I", profile, 128)[0])
+    ]
+    return [offset for name, offset, _ in entries if name in (b"rXYZ", b"gXYZ", b"bXYZ")]

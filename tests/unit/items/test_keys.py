@@ -24,11 +24,19 @@ def test_keys_are_made_of_ids_and_a_known_extension(mime_type: str) -> None:
 def test_every_key_made_here_is_recognised(mime_type: str) -> None:
     original = s3.original_key(USER, ITEM, mime_type)
 
-    keys = s3.keys_of(USER, ITEM, original)
+    keys = s3.keys_of(USER, ITEM, original, {0, 7})
 
-    assert len(set(keys)) == 3
-    assert {s3.parse_issued_key(key) for key in keys} == {(USER, ITEM)}
+    assert len(set(keys)) == 5
+    assert [s3.parse_issued_key(key) for key in keys] == [(USER, ITEM, made_for) for made_for in (None, 0, 0, 7, 7)]
     assert s3.owner_of(original) == USER
+
+
+@pytest.mark.parametrize("variant", ["display", "thumbnail"])
+def test_a_rendition_of_the_time_before_generations_is_found_where_it_lies(variant: str) -> None:
+    folder = variant.replace("thumbnail", "thumbnails")
+
+    assert s3.rendition_key(USER, ITEM, variant, 0) == f"{USER}/{folder}/{ITEM}.webp"
+    assert s3.rendition_key(USER, ITEM, variant, 2) == f"{USER}/{folder}/{ITEM}/2.webp"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +50,9 @@ def test_every_key_made_here_is_recognised(mime_type: str) -> None:
         f"{USER}/images/{str(ITEM).upper()}/original.jpg",
         f"{USER}/display/{ITEM}.jpg",
         f"{USER}/display/../{ITEM}.webp",
+        f"{USER}/display/{ITEM}/0.webp",
+        f"{USER}/display/{ITEM}/two.webp",
+        f"{USER}/display/{ITEM}/-1.webp",
         f"x/{USER}/images/{ITEM}/original.jpg",
         f"/{USER}/display/{ITEM}.webp",
         f"{USER}/{ITEM}.webp",

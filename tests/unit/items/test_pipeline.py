@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from threading import Barrier, Thread
 from uuid import UUID, uuid4
 
@@ -20,12 +21,13 @@ from app.items.models import (
     Stage,
     Status,
 )
-from app.items.pipeline import Result, backoff, resume_event, run_stage
-from app.items.store import DuplicateImage
+from app.items.pipeline import Result, Used, backoff, counted, resume_event, run_stage
+from app.items.store import nothing_more
 from app.platform.database import Connection
-from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.errors import Paused, PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemFailed, ItemReady
-from tests.fakes import MemoryItems, RecordingEvents, an_item
+from app.platform.spending import Spent, paid
+from tests.fakes import CountingQuota, MemoryItems, RecordingEvents, an_item
 
 LEASE_S, MAX_ATTEMPTS = 120, 3
 
@@ -36,10 +38,11 @@ class Bench:
 
     items: MemoryItems
     events: RecordingEvents = field(default_factory=RecordingEvents)
-    results: dict[UUID, Result] = field(default_factory=dict)
+    results: dict[UUID, Result | Used] = field(default_factory=dict)
     worked_on: list[UUID] = field(default_factory=list)
     written: list[UUID] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
+    quota: CountingQuota = field(default_factory=CountingQuota)
 
     def run(self, *refs: ItemRef, stage: Stage = ANALYSIS) -> list[pipeline.Verdict]:
         return run_stage(
@@ -50,6 +53,7 @@ class Bench:
             events=self.events,
             lease_seconds=LEASE_S,
             max_attempts=MAX_ATTEMPTS,
+            quota=self.quota,
         )
 
     def status(self, item: Item) -> Status:
@@ -60,7 +64,7 @@ class Bench:
         assert found
         return found
 
-    def _work(self, claims: Sequence[Claim]) -> Mapping[UUID, Result]:
+    def _work(self, claims: Sequence[Claim]) -> Mapping[UUID, Result | Used]:
         ids = [claim.item.item_id for claim in claims]
         self.worked_on += ids
         self.during()
@@ -340,22 +344,6 @@ def test_an_item_deleted_under_a_worker_stays_deleted(bench: Bench, item: Item) 
     assert bench.events.published == []
 
 
-def test_a_duplicate_image_fails_with_its_own_code(bench: Bench, item: Item) -> None:
-    twin = uuid4()
-
-    def found_twin(_connection: Connection) -> None:
-        raise DuplicateImage(twin)
-
-    bench.results[item.item_id] = found_twin
-
-    verdicts = bench.run(item.ref)
-
-    assert verdicts == [None]
-    assert bench.now(item).error_code == "duplicate"
-    assert str(twin) in (bench.now(item).error_message or "")
-    assert bench.events.published == [ItemFailed(item.user_id, item.item_id, 1)]
-
-
 def test_one_bad_item_of_ten_does_not_hurt_the_others() -> None:
     batch = [waiting() for _ in range(10)]
     bench = Bench(MemoryItems(*batch))
@@ -398,7 +386,7 @@ def test_an_item_whose_store_always_fails_is_given_up_like_any_other(bench: Benc
 
 def test_a_store_that_is_gone_altogether_keeps_the_message(bench: Bench, item: Item) -> None:
     class Unreleasable(MemoryItems):
-        def release(self, claim: Claim) -> None:
+        def release(self, claim: Claim, *, then: Callable[[Connection], None] = nothing_more) -> bool:
             raise Unavailable("The database cannot be reached.", retry_after=9)
 
     bench.items = Unreleasable(item)
@@ -455,3 +443,116 @@ def test_every_waiting_state_is_resumed_by_the_event_its_stage_consumes() -> Non
         Status.ANALYZING: ImageProcessed,
         Status.EMBEDDING: AnalysisComplete,
     }
+
+
+SPENT = Spent(1000, 100, Decimal("0.003"))
+
+
+def test_a_unit_is_held_while_the_item_is_worked_on_and_then_used(bench: Bench, item: Item) -> None:
+    held: list[UUID] = []
+    bench.during = lambda: held.extend(bench.quota.reserved.values())
+    bench.results[item.item_id] = Used(lambda _connection: None, SPENT)
+
+    bench.run(item.ref)
+
+    assert held == [item.user_id]
+    assert bench.quota.used == [SPENT]
+    assert bench.quota.reserved == {}
+
+
+def test_work_that_took_nothing_gives_its_unit_back(bench: Bench, item: Item) -> None:
+    bench.run(item.ref)
+
+    assert bench.quota.used == []
+    assert bench.quota.reserved == {}
+
+
+@pytest.mark.parametrize("failure", [PermanentFailure("refused", "No."), Unavailable("busy")])
+def test_a_failure_gives_the_unit_back_unless_it_was_paid_for(
+    bench: Bench, item: Item, failure: PermanentFailure | Unavailable
+) -> None:
+    bench.results[item.item_id] = failure
+    bench.run(item.ref)
+    unpaid = list(bench.quota.used)
+    bench.items.put(replace(item, generation=2))
+    bench.results[item.item_id] = Used(failure, SPENT)
+
+    bench.run(replace(item.ref, generation=2))
+
+    assert unpaid == []
+    assert bench.quota.used == [SPENT]
+    assert bench.quota.reserved == {}
+
+
+def test_every_attempt_at_the_same_work_reserves_under_the_same_name(bench: Bench, item: Item) -> None:
+    names: list[list[UUID]] = []
+    bench.during = lambda: names.append(list(bench.quota.reserved))
+    bench.results[item.item_id] = Unavailable("busy")
+
+    for _ in range(2):
+        bench.run(item.ref)
+    bench.items.put(replace(bench.now(item), generation=2))
+    bench.run(replace(item.ref, generation=2))
+
+    assert names[0] == names[1] != names[2]
+
+
+def test_what_was_paid_for_an_item_that_is_gone_is_booked(bench: Bench, item: Item) -> None:
+    bench.during = lambda: bench.items.delete(item)
+    bench.results[item.item_id] = Used(lambda _connection: None, SPENT)
+
+    bench.run(item.ref)
+
+    assert bench.quota.used == [SPENT]
+
+
+@pytest.mark.parametrize("refusal", [QuotaExceeded("At most 5 a day.", retry_after=4000), Paused("off")])
+def test_an_item_beyond_a_limit_waits_and_its_message_goes(
+    bench: Bench, item: Item, refusal: QuotaExceeded | Paused
+) -> None:
+    bench.quota.refusal = refusal
+
+    verdicts = bench.run(item.ref)
+
+    waiting_item = bench.now(item)
+    assert verdicts == [None]
+    assert bench.worked_on == []
+    assert (waiting_item.status, waiting_item.attempts, waiting_item.error) == (Status.ANALYZING, 0, None)
+    assert waiting_item.waits_for == refusal.detail
+    assert waiting_item.waits_until
+    assert abs(waiting_item.waits_until - datetime.now(UTC) - timedelta(seconds=refusal.retry_after)) < timedelta(
+        seconds=5
+    )
+
+
+def test_an_item_that_waited_goes_on_when_it_may(bench: Bench, item: Item) -> None:
+    bench.quota.refusal = QuotaExceeded("At most 5 a day.", retry_after=4000)
+    bench.run(item.ref)
+    bench.quota.refusal = None
+
+    bench.run(item.ref)
+
+    done = bench.now(item)
+    assert (done.status, done.waits_until, done.waits_for) == (Status.EMBEDDING, None, None)
+
+
+def test_a_repeated_event_needs_no_unit(bench: Bench, item: Item) -> None:
+    bench.run(item.ref)
+    bench.quota.refusal = QuotaExceeded("At most 5 a day.", retry_after=4000)
+
+    verdicts = bench.run(item.ref)
+
+    assert verdicts == [None]
+    assert bench.events.of(AnalysisComplete) == [AnalysisComplete(item.user_id, item.item_id, 1)] * 2
+
+
+def test_work_is_billed_for_what_it_says_was_paid() -> None:
+    def refused() -> Result:
+        paid("claude-sonnet-4-5", input_tokens=1_000_000)
+        return PermanentFailure("refused", "No.")
+
+    failure = PermanentFailure("unreadable_image", "No image.")
+
+    assert counted(lambda: failure) is failure
+    assert isinstance(billed := counted(refused), Used)
+    assert billed.spent == Spent(1_000_000, 0, Decimal(3))
