@@ -1,39 +1,83 @@
-"""Publishing the web page: files to its bucket, and a config.json that tells it where it was deployed."""
+"""The front end: built from `web/` when that changed, published to its bucket with a config.json of where it is."""
 
+import hashlib
 import json
 import mimetypes
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scripts import outputs
+from scripts.console import fail
+from scripts.users import Login
 
-WEB = Path(__file__).resolve().parent.parent / "web"
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "web"
+BUILT = ROOT / "build" / "web"
 # Names under here carry a hash of their content. Everything else keeps its name from one deployment to the next, and
 # must be seen together: a new page with yesterday's script is neither.
 _HASHED = "assets/"
+# Not a part of what is built.
+_ELSEWHERE = {"node_modules", "e2e"}
+
+
+def build() -> Path:
+    """Build the front end, unless the last build was of the same sources. Returns its folder."""
+    stamp = BUILT.with_suffix(".digest")
+    wanted = _digest()
+    if BUILT.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return BUILT
+    command = ["npm", "run", "--silent", "build"]
+    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        fail(f"The front end cannot be built:\n{done.stdout}{done.stderr}")
+    stamp.write_text(wanted)
+    return BUILT
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(SOURCE.rglob("*")):
+        parts = path.relative_to(SOURCE).parts
+        if path.is_file() and not _ELSEWHERE & set(parts):
+            digest.update(f"{'/'.join(parts)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def publish(found: dict[str, str]) -> int:
-    """Upload the page. Returns the number of files."""
-    client = outputs.client("s3", found)
-    files = {str(path.relative_to(WEB)): path.read_bytes() for path in sorted(WEB.rglob("*")) if path.is_file()}
-    files["config.json"] = json.dumps(config(found), indent=2).encode()
+    """Upload the front end. Returns the number of files."""
+    folder = build()
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     for name, body in files.items():
-        client.put_object(
-            Bucket=found["WebBucketName"],
-            Key=name,
-            Body=body,
-            ContentType=mimetypes.guess_type(name)[0] or "application/octet-stream",
-            CacheControl="public, max-age=31536000, immutable" if name.startswith(_HASHED) else "no-cache",
-        )
+        _put(found, name, body)
+    publish_config(found)
     return len(files)
 
 
-def config(found: dict[str, str]) -> dict[str, str]:
-    """What the page may know: addresses and public ids, never a secret."""
-    return {
+def publish_config(found: dict[str, str], *, demo: Login | None = None) -> None:
+    """Tell the front end where it is, and on a local cloud who its demo user is."""
+    _put(found, "config.json", json.dumps(config(found, demo=demo), indent=2).encode())
+
+
+def config(found: dict[str, str], *, demo: Login | None = None) -> dict[str, Any]:
+    """What the page may know: addresses and public ids. A password only of a local cloud's demo user."""
+    told: dict[str, Any] = {
         "cloud": found["Cloud"],
         "apiUrl": "/api",
         "webSocketUrl": found["WebSocketUrl"],
         "signInUrl": found["CognitoDomain"],
+        "issuer": f"https://cognito-idp.{found['Region']}.amazonaws.com/{found['CognitoUserPoolId']}",
         "clientId": found["CognitoClientId"],
     }
+    return told | {"demo": asdict(demo)} if demo and found["Cloud"] == "local" else told
+
+
+def _put(found: dict[str, str], name: str, body: bytes) -> None:
+    outputs.client("s3", found).put_object(
+        Bucket=found["WebBucketName"],
+        Key=name,
+        Body=body,
+        ContentType=mimetypes.guess_type(name)[0] or "application/octet-stream",
+        CacheControl="public, max-age=31536000, immutable" if name.startswith(_HASHED) else "no-cache",
+    )

@@ -1,0 +1,242 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { asNumber, asSize, t } from "../i18n";
+import { data, type Api } from "../platform/api";
+import { useApi, usePlatform } from "../platform/context";
+import { setTheme, theme, type Theme } from "../platform/theme";
+import { Dialog } from "../ui/Dialog";
+import { Problem } from "../ui/Problem";
+import { tellProblem } from "../ui/toasts";
+
+export function AccountPage() {
+  const { session } = usePlatform();
+  return (
+    <div className="mx-auto my-6 flex max-w-2xl flex-col gap-6">
+      <h1 className="text-2xl font-bold tracking-tight">{t("account.title")}</h1>
+      <Card>
+        <div className="flex flex-wrap items-center justify-between gap-3">
+          <p>
+            <span className="text-soft">{t("account.signedInAs")}</span> <strong>{session.email}</strong>
+          </p>
+          <button type="button" className="button" onClick={() => void session.signOut()}>
+            {t("account.signOut")}
+          </button>
+        </div>
+      </Card>
+      <Usage />
+      <Appearance />
+      <Export />
+      <DeleteAll />
+    </div>
+  );
+}
+
+function Card({ title, hint, children }: { title?: string; hint?: string; children: React.ReactNode }) {
+  return (
+    <section className="rounded-3xl border border-line bg-card p-5">
+      {title && <h2 className="font-bold">{title}</h2>}
+      {hint && <p className="mb-3 text-sm text-soft">{hint}</p>}
+      {children}
+    </section>
+  );
+}
+
+function Usage() {
+  const api = useApi();
+  const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => data(api.GET("/me", { signal })) });
+  const config = useQuery({
+    queryKey: ["search-config"],
+    queryFn: ({ signal }) => data(api.GET("/search/config", { signal })),
+    staleTime: Infinity,
+  });
+  if (me.isError) return <Problem error={me.error} onRetry={() => void me.refetch()} />;
+  if (!me.data) return <div className="skeleton h-40" />;
+  const { items, bytes, usage_today: today, limits } = me.data;
+  return (
+    <Card title={t("account.usage")}>
+      <dl className="mt-3 grid grid-cols-[1fr_auto] gap-y-2">
+        <Meter name={t("account.items")} used={items} limit={limits.items} shown={asNumber} />
+        <Meter name={t("account.storage")} used={bytes} limit={limits.bytes} shown={asSize} />
+        <Meter name={t("account.analyses")} used={today.analyses} limit={limits.analyses_per_day} shown={asNumber} />
+        <Meter
+          name={t("account.embeddings")}
+          used={today.embeddings}
+          limit={limits.embeddings_per_day}
+          shown={asNumber}
+        />
+        <Meter name={t("account.chats")} used={today.chats} limit={limits.chats_per_day} shown={asNumber} />
+        {config.data && (
+          <>
+            <dt className="text-soft">{t("account.provider.embedding")}</dt>
+            <dd className="text-right">
+              {config.data.embedding_provider} · {config.data.embedding_model}
+            </dd>
+          </>
+        )}
+      </dl>
+    </Card>
+  );
+}
+
+function Meter({
+  name,
+  used,
+  limit,
+  shown,
+}: {
+  name: string;
+  used: number;
+  limit: number | null | undefined;
+  shown: (value: number) => string;
+}) {
+  return (
+    <>
+      <dt className="text-soft">{name}</dt>
+      <dd className="text-right">
+        {limit ? t("account.of", { used: shown(used), limit: shown(limit) }) : shown(used)}
+        {limit ? (
+          <progress className="mt-1 block h-1.5 w-40 accent-accent" max={limit} value={used} aria-label={name} />
+        ) : null}
+      </dd>
+    </>
+  );
+}
+
+const THEMES: Theme[] = ["system", "light", "dark"];
+
+function Appearance() {
+  const [chosen, setChosen] = useState(theme());
+  return (
+    <Card title={t("account.theme")}>
+      <div className="mt-3 flex flex-wrap gap-2" role="group" aria-label={t("account.theme")}>
+        {THEMES.map((each) => (
+          <button
+            key={each}
+            type="button"
+            className="chip"
+            aria-pressed={chosen === each}
+            onClick={() => {
+              setTheme(each);
+              setChosen(each);
+            }}
+          >
+            {t(`account.theme.${each}`)}
+          </button>
+        ))}
+      </div>
+    </Card>
+  );
+}
+
+const POLL_MS = 1500;
+
+/** A job of the account, asked for until it has ended. */
+function useJob(api: Api, jobId: string | null) {
+  return useQuery({
+    queryKey: ["job", jobId],
+    queryFn: ({ signal }) => data(api.GET("/jobs/{job_id}", { params: { path: { job_id: jobId ?? "" } }, signal })),
+    enabled: jobId !== null,
+    refetchInterval: (query) => (["done", "failed"].includes(query.state.data?.status ?? "") ? false : POLL_MS),
+  });
+}
+
+function Export() {
+  const api = useApi();
+  const [jobId, setJobId] = useState<string | null>(null);
+  const job = useJob(api, jobId).data;
+  const start = () =>
+    void data(api.GET("/me/export"))
+      .then(({ job_id }) => setJobId(job_id))
+      .catch(tellProblem);
+  const url = job?.status === "done" ? (job.result?.["url"] as string | undefined) : undefined;
+  return (
+    <Card title={t("account.export")} hint={t("account.exportHint")}>
+      {jobId === null && (
+        <button type="button" className="button" onClick={start}>
+          {t("account.exportStart")}
+        </button>
+      )}
+      {jobId !== null && !url && job?.status !== "failed" && (
+        <label className="flex flex-col gap-2">
+          {t("account.exportRunning")}
+          <progress className="h-2 w-full accent-accent" max={1} value={job?.progress ?? 0} />
+        </label>
+      )}
+      {url && (
+        <a className="button button-primary" href={url} download>
+          {t("account.exportReady")}
+        </a>
+      )}
+      {job?.status === "failed" && (
+        <p role="alert">{t("account.exportFailed", { reason: JSON.stringify(job.error ?? "") })}</p>
+      )}
+    </Card>
+  );
+}
+
+function DeleteAll() {
+  const api = useApi();
+  const client = useQueryClient();
+  const { session } = usePlatform();
+  const [isAsking, setAsking] = useState(false);
+  const [typed, setTyped] = useState("");
+  const [jobId, setJobId] = useState<string | null>(null);
+  const job = useJob(api, jobId).data;
+  const isDone = job?.status === "done";
+  const start = () =>
+    void data(api.DELETE("/me"))
+      .then(({ job_id }) => setJobId(job_id))
+      .catch(tellProblem);
+  const leave = () => {
+    client.clear();
+    void session.signOut();
+  };
+  return (
+    <Card title={t("account.delete")} hint={t("account.deleteHint")}>
+      <button type="button" className="button button-danger" onClick={() => setAsking(true)}>
+        {t("account.delete")}
+      </button>
+      {isAsking && (
+        <Dialog title={t("account.delete")} onClose={() => (isDone ? leave() : setAsking(false))}>
+          {jobId === null ? (
+            <form
+              className="flex flex-col gap-4"
+              onSubmit={(event) => {
+                event.preventDefault();
+                start();
+              }}
+            >
+              <p>{t("account.deleteHint")}</p>
+              <label className="flex flex-col gap-1">
+                {t("account.deleteConfirm", { word: t("account.deleteWord") })}
+                <input
+                  className="field"
+                  autoComplete="off"
+                  value={typed}
+                  onChange={(event) => setTyped(event.target.value)}
+                />
+              </label>
+              <button
+                type="submit"
+                className="button button-danger"
+                disabled={typed.trim().toLowerCase() !== t("account.deleteWord")}
+              >
+                {t("account.deleteStart")}
+              </button>
+            </form>
+          ) : (
+            <div className="flex flex-col gap-4" role="status">
+              <p>{t(isDone ? "account.deleted" : "account.deleteRunning")}</p>
+              <progress className="h-2 w-full accent-accent" max={1} value={isDone ? 1 : (job?.progress ?? 0)} />
+              {isDone && (
+                <button type="button" className="button" onClick={leave}>
+                  {t("common.done")}
+                </button>
+              )}
+            </div>
+          )}
+        </Dialog>
+      )}
+    </Card>
+  );
+}

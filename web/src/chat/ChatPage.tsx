@@ -1,0 +1,223 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { nameOf } from "../collection/Card";
+import { itemQuery } from "../collection/queries";
+import { t } from "../i18n";
+import { data } from "../platform/api";
+import { useApi } from "../platform/context";
+import { Icon } from "../ui/Icon";
+import type { Citation, Message } from "./conversation";
+import { Sessions } from "./Sessions";
+import { useConversation } from "./useConversation";
+
+const route = getRouteApi("/chat");
+const LONGEST = 4000;
+const EXAMPLES = ["chat.example1", "chat.example2", "chat.example3"] as const;
+
+export function ChatPage() {
+  const { session, about } = route.useSearch();
+  const subject = about?.split(",") ?? [];
+  return (
+    <div className="grid gap-6 pt-4 lg:grid-cols-[17rem_minmax(0,1fr)]">
+      <Sessions current={session} />
+      <Conversation key={session ?? "new"} sessionId={session} about={subject} />
+    </div>
+  );
+}
+
+function Conversation({ sessionId, about }: { sessionId: string | undefined; about: string[] }) {
+  const { conversation, isBusy, ask, stop, regenerate } = useConversation(sessionId, about);
+  const end = useRef<HTMLDivElement>(null);
+  const { messages, problem } = conversation;
+  const count = messages.length;
+  const length = messages.at(-1)?.content.length ?? 0;
+  // Braces: in some browsers scrolling gives a promise, which is no clean-up.
+  useEffect(() => {
+    if (count + length > 0) end.current?.scrollIntoView({ block: "end" });
+  }, [count, length]);
+  return (
+    <section className="flex min-h-[70dvh] flex-col" aria-label={t("chat.title")}>
+      <h1 className={messages.length > 0 ? "unseen" : "mb-2 text-2xl font-bold tracking-tight"}>{t("chat.title")}</h1>
+      {messages.length === 0 && <Beginning onAsk={ask} />}
+      <ol className="flex grow flex-col gap-5" aria-live="polite" aria-busy={isBusy}>
+        {messages.map((message, place) => (
+          <Bubble key={place} message={message} />
+        ))}
+      </ol>
+      {problem && (
+        <p role="alert" className="mt-4 rounded-2xl bg-danger-tint px-4 py-3">
+          {problem}
+        </p>
+      )}
+      {!isBusy && messages.length > 0 && (
+        <button type="button" className="button button-quiet button-small mt-2 self-start" onClick={regenerate}>
+          <Icon name="refresh" size={16} />
+          {t("chat.regenerate")}
+        </button>
+      )}
+      <About ids={about} />
+      <Composer isBusy={isBusy} onAsk={ask} onStop={stop} />
+      <div ref={end} />
+    </section>
+  );
+}
+
+function Beginning({ onAsk }: { onAsk: (question: string) => void }) {
+  return (
+    <div className="my-8">
+      <p className="max-w-xl text-soft">{t("chat.emptyHint")}</p>
+      <ul className="mt-5 flex flex-col items-start gap-2">
+        {EXAMPLES.map((example) => (
+          <li key={example}>
+            <button type="button" className="chip min-h-10" onClick={() => onAsk(t(example))}>
+              {t(example)}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Bubble({ message }: { message: Message }) {
+  if (message.role === "user") {
+    return (
+      <li className="max-w-[85%] self-end rounded-3xl rounded-br-lg bg-accent px-4 py-2.5 text-on-accent">
+        <span className="unseen">{t("chat.you")}: </span>
+        {message.content}
+      </li>
+    );
+  }
+  return (
+    <li className="max-w-full">
+      <span className="unseen">{t("chat.answer")}: </span>
+      {message.tools.length > 0 && (
+        <ul className="mb-2 flex flex-wrap gap-2">
+          {message.tools.map((tool, place) => (
+            <li key={place} className="rounded-full bg-sunk px-3 py-1 text-xs text-soft">
+              {t("chat.tool", { tool: `${tool.tool} ${summary(tool.input)}` })}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="whitespace-pre-line">
+        {message.content}
+        {message.isStreaming && <span className="ml-1 inline-block size-2 animate-pulse rounded-full bg-accent" />}
+      </p>
+      {message.isStreaming && message.content === "" && <span className="text-soft">{t("chat.thinking")}</span>}
+      <Citations citations={message.citations} />
+    </li>
+  );
+}
+
+/** A tool's input in a few words. */
+function summary(input: unknown): string {
+  if (typeof input !== "object" || input === null) return "";
+  const words = Object.values(input).filter((value) => typeof value === "string" || typeof value === "number");
+  return words.length > 0 ? `“${words.join(", ").slice(0, 60)}”` : "";
+}
+
+function Citations({ citations }: { citations: Citation[] }) {
+  if (citations.length === 0) return null;
+  return (
+    <section className="mt-3" aria-label={t("chat.citations")}>
+      <ul className="flex flex-wrap gap-3">
+        {citations.map((citation) => (
+          <li key={citation.item_id}>
+            <Link
+              to="/items/$itemId"
+              params={{ itemId: citation.item_id }}
+              className="flex w-60 items-center gap-3 rounded-2xl border border-line bg-card p-2 hover:border-soft"
+            >
+              <img src={citation.thumbnail_url} alt="" className="size-14 shrink-0 rounded-xl bg-sunk object-cover" />
+              <span className="line-clamp-2 text-sm">{citation.headline}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The pictures that the question is about. */
+function About({ ids }: { ids: string[] }) {
+  const api = useApi();
+  const first = ids[0] ?? "";
+  const { data: item } = useQuery({ ...itemQuery(api, first), enabled: first !== "" });
+  if (ids.length === 0) return null;
+  return (
+    <p className="mt-4 flex items-center gap-2 text-sm text-soft">
+      {item?.urls.thumbnail && <img src={item.urls.thumbnail} alt="" className="size-10 rounded-lg object-cover" />}
+      {ids.length === 1 && item ? nameOf(item) : t("chat.about", { count: ids.length })}
+    </p>
+  );
+}
+
+function Composer({
+  isBusy,
+  onAsk,
+  onStop,
+}: {
+  isBusy: boolean;
+  onAsk: (question: string) => void;
+  onStop: () => void;
+}) {
+  const [text, setText] = useState("");
+  const send = () => {
+    if (text.trim() === "" || isBusy) return;
+    onAsk(text.trim());
+    setText("");
+  };
+  return (
+    <form
+      className="sticky bottom-16 mt-4 flex items-end gap-2 rounded-3xl border border-line bg-card p-2 shadow-lift sm:bottom-4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        className="field-sizing-content max-h-40 min-h-11 grow resize-none rounded-2xl bg-transparent px-3 py-2.5"
+        aria-label={t("chat.title")}
+        placeholder={t("chat.placeholder")}
+        rows={1}
+        maxLength={LONGEST}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+          event.preventDefault();
+          send();
+        }}
+      />
+      {isBusy ? (
+        <button type="button" className="button" aria-label={t("chat.stop")} onClick={onStop}>
+          <Icon name="stop" />
+        </button>
+      ) : (
+        <button
+          type="submit"
+          className="button button-primary"
+          aria-label={t("chat.send")}
+          disabled={text.trim() === ""}
+        >
+          <Icon name="send" />
+        </button>
+      )}
+    </form>
+  );
+}
+
+export function useSessions() {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["sessions"],
+    queryFn: ({ signal }) => data(api.GET("/chat/sessions", { params: { query: { limit: 50 } }, signal })),
+  });
+}
+
+export function useRefreshSessions() {
+  const client = useQueryClient();
+  return () => client.invalidateQueries({ queryKey: ["sessions"] });
+}

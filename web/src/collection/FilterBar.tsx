@@ -1,0 +1,126 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { t } from "../i18n";
+import { useApi } from "../platform/context";
+import { Icon } from "../ui/Icon";
+import { isNarrowed, SORTS, type Filters, type Sort, type Status } from "./filters";
+import { facetsQuery } from "./queries";
+
+const CATEGORIES = 8;
+const TAGS = 12;
+
+/** Filters with counts; each is a part of the page's address. */
+export function FilterBar({
+  filters,
+  onChange,
+  withSort = true,
+}: {
+  filters: Filters;
+  onChange: (filters: Filters) => void;
+  withSort?: boolean;
+}) {
+  const { data: facets } = useQuery(facetsQuery(useApi(), filters));
+  const [isOpen, setOpen] = useState(Boolean(filters.tag ?? filters.from ?? filters.to ?? filters.status));
+  const set = (change: { [Name in keyof Filters]: Filters[Name] | undefined }) => {
+    const entries = Object.entries({ ...filters, ...change }).filter(
+      ([, value]) => value !== undefined && value !== "",
+    );
+    onChange(Object.fromEntries(entries) as Filters);
+  };
+  const toggled = <T,>(value: T, now: T | undefined): T | undefined => (now === value ? undefined : value);
+  return (
+    <div className="mb-4 flex flex-col gap-3">
+      <div
+        className="flex items-center gap-2 max-sm:-mx-3.5 max-sm:overflow-x-auto max-sm:px-3.5 max-sm:pb-1 sm:flex-wrap [&>*]:shrink-0"
+        role="group"
+        aria-label={t("collection.category")}
+      >
+        <Chip isOn={filters.favorite === true} onClick={() => set({ favorite: filters.favorite ? undefined : true })}>
+          <Icon name="star" size={16} filled={filters.favorite === true} />
+          {t("collection.favorites")}
+        </Chip>
+        {facets?.categories.slice(0, CATEGORIES).map(({ value, count }) => (
+          <Chip
+            key={value}
+            isOn={filters.category === value}
+            onClick={() => set({ category: toggled(value, filters.category) })}
+          >
+            {value} <span className="text-soft">{count}</span>
+          </Chip>
+        ))}
+        <Chip isOn={isOpen} onClick={() => setOpen(!isOpen)}>
+          <Icon name="filter" size={16} />
+          {t("collection.filters")}
+        </Chip>
+        {isNarrowed(filters) && (
+          <button
+            type="button"
+            className="button button-quiet button-small"
+            onClick={() => onChange(filters.sort ? { sort: filters.sort } : {})}
+          >
+            {t("collection.clear")}
+          </button>
+        )}
+        {withSort && <SortMenu sort={filters.sort} onSort={(sort) => set({ sort })} />}
+      </div>
+      {isOpen && (
+        <div className="flex flex-wrap items-center gap-x-6 gap-y-3 rounded-2xl border border-line bg-card p-4 text-sm">
+          <div className="flex flex-wrap items-center gap-2" role="group" aria-label={t("collection.tags")}>
+            {facets?.tags.slice(0, TAGS).map(({ value, count }) => (
+              <Chip key={value} isOn={filters.tag === value} onClick={() => set({ tag: toggled(value, filters.tag) })}>
+                {value} <span className="text-soft">{count}</span>
+              </Chip>
+            ))}
+          </div>
+          <div className="flex flex-wrap items-center gap-2" role="group" aria-label={t("collection.status")}>
+            {facets?.statuses.map(({ value, count }) => (
+              <Chip
+                key={value}
+                isOn={filters.status === value}
+                onClick={() => set({ status: toggled(value as Status, filters.status) })}
+              >
+                {t(`status.${value as Status}`)} <span className="text-soft">{count}</span>
+              </Chip>
+            ))}
+          </div>
+          {(["from", "to"] as const).map((end) => (
+            <label key={end} className="flex items-center gap-2">
+              {t(`collection.${end}`)}
+              <input
+                type="date"
+                className="field min-h-9 w-auto py-1"
+                value={filters[end] ?? ""}
+                onChange={(event) => set({ [end]: event.target.value || undefined })}
+              />
+            </label>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function SortMenu({ sort, onSort }: { sort: Sort | undefined; onSort: (sort: Sort | undefined) => void }) {
+  return (
+    <select
+      aria-label={t("collection.sort")}
+      className="field ml-auto min-h-8 w-auto py-0.5 text-sm"
+      value={sort ?? SORTS[0]}
+      onChange={(event) => onSort(event.target.value === SORTS[0] ? undefined : (event.target.value as Sort))}
+    >
+      {SORTS.map((each) => (
+        <option key={each} value={each}>
+          {t(`collection.sort.${each}`)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Chip({ isOn, onClick, children }: { isOn: boolean; onClick: () => void; children: React.ReactNode }) {
+  return (
+    <button type="button" className="chip" aria-pressed={isOn} onClick={onClick}>
+      {children}
+    </button>
+  );
+}

@@ -1,0 +1,116 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { t } from "../i18n";
+import { useApi } from "../platform/context";
+import { Dialog } from "../ui/Dialog";
+import { Icon, type IconName } from "../ui/Icon";
+import { facetsQuery, useBatch, useDelete, type BatchAction } from "./queries";
+
+/** What can be done with the selected pictures. */
+export function SelectionBar({
+  selected,
+  onAll,
+  onClear,
+}: {
+  selected: ReadonlySet<string>;
+  onAll: () => void;
+  onClear: () => void;
+}) {
+  const batch = useBatch();
+  const remove = useDelete();
+  const navigate = useNavigate();
+  const [isTagging, setTagging] = useState(false);
+  const ids = [...selected];
+  const run = (action: BatchAction) => batch.mutate({ ids, action }, { onSuccess: onClear });
+  return (
+    <div
+      role="toolbar"
+      aria-label={t("collection.selected", { count: ids.length })}
+      className="sticky top-[73px] z-10 mb-3 flex flex-wrap items-center gap-1 rounded-2xl border border-accent bg-tint p-2"
+    >
+      <strong className="px-2" aria-live="polite">
+        {t("collection.selected", { count: ids.length })}
+      </strong>
+      <Action icon="check" text={t("collection.selectAll")} onClick={onAll} />
+      <Action icon="star" text={t("collection.favorite")} onClick={() => run("favorite")} />
+      <Action icon="tag" text={t("collection.tag")} onClick={() => setTagging(true)} />
+      <Action icon="refresh" text={t("collection.reanalyze")} onClick={() => run("reanalyze")} />
+      <Action
+        icon="chat"
+        text={t("collection.ask")}
+        onClick={() => void navigate({ to: "/chat", search: { about: ids.slice(0, 20).join(",") } })}
+      />
+      <Action
+        icon="trash"
+        text={t("common.delete")}
+        onClick={() => {
+          remove(ids);
+          onClear();
+        }}
+      />
+      <button type="button" className="icon-button ml-auto" aria-label={t("common.close")} onClick={onClear}>
+        <Icon name="close" />
+      </button>
+      {isTagging && (
+        <TagDialog
+          onClose={() => setTagging(false)}
+          onTags={(tags) => {
+            batch.mutate({ ids, action: "tag", tags }, { onSuccess: onClear });
+            setTagging(false);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Action({ icon, text, onClick }: { icon: IconName; text: string; onClick: () => void }) {
+  return (
+    <button type="button" className="button button-quiet button-small" onClick={onClick}>
+      <Icon name={icon} size={18} />
+      <span className="max-md:unseen">{text}</span>
+    </button>
+  );
+}
+
+/** Tags for several pictures at once; those that are in use already are offered first. */
+function TagDialog({ onClose, onTags }: { onClose: () => void; onTags: (tags: string[]) => void }) {
+  const { data: facets } = useQuery(facetsQuery(useApi(), {}));
+  const [text, setText] = useState("");
+  const tags = text
+    .split(",")
+    .map((tag) => tag.trim())
+    .filter(Boolean);
+  return (
+    <Dialog title={t("collection.tag")} onClose={onClose}>
+      <form
+        className="flex flex-col gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (tags.length > 0) onTags(tags);
+        }}
+      >
+        <label className="flex flex-col gap-1">
+          {t("item.tags")}
+          <input className="field" value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
+        </label>
+        <div className="flex flex-wrap gap-2">
+          {facets?.tags.slice(0, 12).map(({ value }) => (
+            <button
+              key={value}
+              type="button"
+              className="chip"
+              onClick={() => setText([...new Set([...tags, value])].join(", "))}
+            >
+              {value}
+            </button>
+          ))}
+        </div>
+        <button type="submit" className="button button-primary" disabled={tags.length === 0}>
+          {t("common.save")}
+        </button>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,12 @@
+/** The list somebody is walking through, so that an item knows its neighbours in it. */
+let trail: readonly string[] = [];
+
+export function setTrail(ids: readonly string[]): void {
+  trail = ids;
+}
+
+export function neighbours(itemId: string): { previous: string | undefined; next: string | undefined } {
+  const place = trail.indexOf(itemId);
+  if (place < 0) return { previous: undefined, next: undefined };
+  return { previous: trail[place - 1], next: trail[place + 1] };
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Against a deployed cloud, in a real browser: `E2E` tells where, and who may sign in (tests/e2e/test_web.py). */
+export default defineConfig({
+  test: {
+    include: ["e2e/**/*.test.ts"],
+    testTimeout: 90_000,
+    hookTimeout: 60_000,
+    // One cloud, one browser: files run one after the other.
+    fileParallelism: false,
+  },
+});
