@@ -10,10 +10,10 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded
+from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, JobRequested
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
-from infrastructure.conversations import Conversations
+from infrastructure.conversations import Conversations, expiring_table
 from infrastructure.database import APP_ROLE, Database
 from infrastructure.nag import accept
 from infrastructure.pipeline import allow_publishing, allow_reading_parameters
@@ -23,6 +23,7 @@ from infrastructure.storage import EVERY_KIND, Storage
 PUBLIC_PATHS = ("/health", "/health/ready", "/version")
 # The gateway itself gives up after 30 s.
 TIMEOUT_S = 29
+# Not the user: the application's own line of the same request has their hash.
 ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -31,21 +32,21 @@ ACCESS_LOG = {
     "status": "$context.status",
     "latency_ms": "$context.responseLatency",
     "bytes": "$context.responseLength",
-    "user_id": "$context.authorizer.claims.sub",
     "refused": "$context.authorizer.error",
     "failure": "$context.integrationErrorMessage",
 }
 
 
-# Bearer tokens are sent by code, never by the browser itself, so any page may try. The exact origin would close a
-# circle: gateway → web origin → distribution → gateway.
+# For pages of other origins, where there are any: our own page asks its own origin, under /api.
 CORS: Mapping[str, object] = {
-    "AllowOrigins": ["*"],
     "AllowMethods": ["*"],
     "AllowHeaders": ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"],
-    "ExposeHeaders": ["etag", "retry-after", "location", "x-request-id"],
+    "ExposeHeaders": [
+        "etag", "idempotency-replayed", "location", "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining",
+        "ratelimit-reset", "retry-after", "x-request-id",
+    ],
     "MaxAge": 3600,
-}
+}  # fmt: skip
 
 
 class HttpGateway(Construct):
@@ -58,7 +59,8 @@ class HttpGateway(Construct):
         )
         resource = self.api.node.default_child
         assert isinstance(resource, apigatewayv2.CfnApi)
-        cloud.hosts.answer_preflights(resource, CORS)
+        if cloud.cors_origins:
+            cloud.hosts.answer_preflights(resource, {"AllowOrigins": list(cloud.cors_origins), **CORS})
         self._open_stage(cloud)
         self.url = cloud.hosts.api_url(self.api.api_id)
 
@@ -102,6 +104,8 @@ class Api(Construct):
         conversations: Conversations,
     ) -> None:
         super().__init__(scope, construct_id)
+        # Answers to keyed requests, and how many requests a user made this minute.
+        self.requests = expiring_table(self, "Requests", cloud, partition="id")
         self.function = PythonFunction(
             self,
             "Function",
@@ -113,19 +117,30 @@ class Api(Construct):
                 **auth.settings,
                 **cloud.analysis_settings,
                 **cloud.embedding_settings,
+                **cloud.usage_settings,
+                **cloud.tracing_settings,
+                "REQUESTS_TABLE": self.requests.table_name,
+                "REQUESTS_PER_MINUTE": str(cloud.requests_per_minute),
                 "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
                 "SESSIONS_TABLE": conversations.sessions.table_name,
             },
         )
         database.connect(self.function, role=APP_ROLE)
-        storage.allow(self.function, read=EVERY_KIND, write=["images"], delete=EVERY_KIND)
+        storage.allow(self.function, read=[*EVERY_KIND, "exports"], write=["images"], delete=EVERY_KIND)
         conversations.checkpoints.grant(self.function, "dynamodb:DescribeTable")
+        self.requests.grant(
+            self.function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+        )
         # New renditions, a new analysis and a rebuilt index enter the pipeline at different stages.
-        allow_publishing(self.function, ImageUploaded, ImageProcessed, AnalysisComplete)
+        allow_publishing(self.function, ImageUploaded, ImageProcessed, AnalysisComplete, JobRequested)
+        auth.allow(self.function, "cognito-idp:AdminGetUser")
         allow_reading_parameters(self.function, environment=cloud.environment)
-        self._route(gateway.api, auth)
+        self.authorizer = authorizers.HttpJwtAuthorizer(
+            "Cognito", auth.issuer, jwt_audience=[auth.client.user_pool_client_id]
+        )
+        self._route(gateway.api)
 
-    def _route(self, api: apigatewayv2.HttpApi, auth: Auth) -> None:
+    def _route(self, api: apigatewayv2.HttpApi) -> None:
         integration = integrations.HttpLambdaIntegration(
             "Function",
             self.function,
@@ -136,15 +151,8 @@ class Api(Construct):
             path="/{proxy+}",
             methods=[apigatewayv2.HttpMethod.ANY],
             integration=integration,
-            authorizer=authorizers.HttpJwtAuthorizer(
-                "Cognito", auth.issuer, jwt_audience=[auth.client.user_pool_client_id]
-            ),
+            authorizer=self.authorizer,
         )
-        public = [
-            *((path, apigatewayv2.HttpMethod.GET) for path in PUBLIC_PATHS),
-            # A preflight carries no token.
-            ("/{proxy+}", apigatewayv2.HttpMethod.OPTIONS),
-        ]
-        for path, method in public:
-            for route in api.add_routes(path=path, methods=[method], integration=integration):
-                accept(route, "Answers without anyone's data; a preflight carries no token.", "AwsSolutions-APIG4")
+        for path in PUBLIC_PATHS:
+            for route in api.add_routes(path=path, methods=[apigatewayv2.HttpMethod.GET], integration=integration):
+                accept(route, "Answers without anyone's data.", "AwsSolutions-APIG4")

@@ -2,6 +2,8 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infrastructure.clouds import Cloud, issuer
@@ -22,6 +24,11 @@ class Auth(Construct):
             "COGNITO_CLIENT_ID": self.client.user_pool_client_id,
             "COGNITO_JWKS_URL": cloud.hosts.jwks_url(self.user_pool.user_pool_id),
         }
+
+    def allow(self, function: lambda_.Function, *actions: str) -> None:
+        """Let a function look at users, or do something to them, by their id."""
+        function.add_environment("COGNITO_USER_POOL_ID", self.user_pool.user_pool_id)
+        function.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[self.user_pool.user_pool_arn]))
 
     def _user_pool(self, cloud: Cloud) -> cognito.UserPool:
         pool = cognito.UserPool(

@@ -1,6 +1,8 @@
 """Everything that differs between AWS and the local cloud. No other module asks which cloud it is on."""
 
+import json
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Node
 
+from app.platform.settings import UsageSettings
 from infrastructure.nag import accept
 
 CloudName = Literal["aws", "local"]
@@ -218,7 +221,15 @@ class Cloud:
     # None: the stack brings its own RDS instance.
     database: GivenDatabase | None
     analysis_provider: str
+    # Who stands in for it, and whom a request may name: AnalysisSettings has the forms. Empty: nobody.
+    analysis_fallback: str
+    analysis_allowed: str
     embedding_provider: str
+    # Who answers in conversations, and by which model; empty: the provider's newest of its middle class.
+    chat_provider: str
+    chat_model: str
+    # The name of a prompt in LangSmith. Empty: the one in the code.
+    langsmith_prompt: str
     # Where the paid providers are called instead of at home: a stub that speaks their protocols.
     provider_endpoint: str | None
     bundles: Path
@@ -228,10 +239,16 @@ class Cloud:
     clock: StageClock
     # None: as many as the account allows.
     realtime_concurrency: int | None
+    # Of one user.
+    requests_per_minute: int
+    # Of pages other than our own that may call the API from a browser.
+    cors_origins: tuple[str, ...]
     removal_policy: RemovalPolicy
     deletion_protection: bool
     log_retention: logs.RetentionDays
     monthly_budget_usd: int | None
+    # What a user may use up a day and everybody a month, where it is not what the application's settings say.
+    usage_settings: Mapping[str, str]
     alarm_email: str | None
     synthesizer: IStackSynthesizer
     # Refuse plain HTTP. The emulator speaks nothing else, and obeys a bucket policy that refuses it.
@@ -241,13 +258,41 @@ class Cloud:
     def analysis_settings(self) -> dict[str, str]:
         """What a function that has images described is told."""
         provider = {"ANALYSIS_PROVIDER": self.analysis_provider}
+        if self.analysis_fallback:
+            provider["ANALYSIS_FALLBACK"] = self.analysis_fallback
+        if self.analysis_allowed:
+            provider["ANALYSIS_ALLOWED"] = self.analysis_allowed
         if self.provider_endpoint is None:
             return provider
         return {
             **provider,
             "ANTHROPIC_BASE_URL": self.provider_endpoint,
             "BEDROCK_BASE_URL": self.provider_endpoint,
+            "OPENAI_BASE_URL": self.provider_endpoint,
         }
+
+    @property
+    def analysis_choices(self) -> set[str]:
+        """Whom the analyzer may ask, by configuration or because a request names them."""
+        fallback = {name.strip() for name in self.analysis_fallback.split(",")}
+        return {self.analysis_provider, *fallback, *json.loads(self.analysis_allowed or "{}")} - {""}
+
+    @property
+    def tracing_settings(self) -> dict[str, str]:
+        """What a function is told that sends traces where there is a key for it."""
+        prompt = {"LANGSMITH_PROMPT": self.langsmith_prompt} if self.langsmith_prompt else {}
+        return prompt if self.provider_endpoint is None else {**prompt, "LANGSMITH_BASE_URL": self.provider_endpoint}
+
+    @property
+    def chat_settings(self) -> dict[str, str]:
+        """What the function is told that answers in conversations."""
+        provider = {"CHAT_PROVIDER": self.chat_provider}
+        if self.chat_model:
+            provider["CHAT_MODEL"] = self.chat_model
+        if self.provider_endpoint is None:
+            return provider
+        names = ("ANTHROPIC_BASE_URL", "BEDROCK_BASE_URL", "TAVILY_BASE_URL")
+        return provider | dict.fromkeys(names, self.provider_endpoint)
 
     @property
     def embedding_settings(self) -> dict[str, str]:
@@ -270,7 +315,12 @@ def aws(node: Node, *, environment: str) -> Cloud:
         hosts=AwsHosts(),
         database=None,
         analysis_provider=_context(node, "analysis_provider", "claude"),
+        analysis_fallback=_context(node, "analysis_fallback", ""),
+        analysis_allowed=_context(node, "analysis_allowed", ""),
+        langsmith_prompt=_context(node, "langsmith_prompt", ""),
         embedding_provider=_context(node, "embedding_provider", "voyage"),
+        chat_provider=_context(node, "chat_provider", "claude"),
+        chat_model=_context(node, "chat_model", ""),
         provider_endpoint=None,
         bundles=_bundles(node, "aws"),
         runtime=lambda_.Runtime.PYTHON_3_13,
@@ -281,15 +331,19 @@ def aws(node: Node, *, environment: str) -> Cloud:
                 "analyzer": StageScale(max_concurrency=5),
                 # One call to the embedding provider for many items.
                 "embedder": StageScale(max_concurrency=2, batch_size=10, batching_window_s=1),
+                "jobs": StageScale(max_concurrency=5),
             }
         ),
         # Visibility is six Lambda timeouts, as the event source mapping asks for.
         clock=StageClock(lambda_timeout_s=90, lease_s=120, visibility_s=540),
         realtime_concurrency=None,
+        requests_per_minute=600,
+        cors_origins=_cors_origins(node),
         removal_policy=RemovalPolicy.RETAIN,
         deletion_protection=True,
         log_retention=logs.RetentionDays.ONE_MONTH,
         monthly_budget_usd=50,
+        usage_settings=_usage(node),
         alarm_email=node.try_get_context("alarm_email"),
         synthesizer=DefaultStackSynthesizer(),
         tls_only=True,
@@ -303,7 +357,12 @@ def local(node: Node, *, environment: str) -> Cloud:
         hosts=LocalHosts(_context(node, "endpoint", LOCAL_ENDPOINT).rstrip("/")),
         database=_given_database(node),
         analysis_provider=_context(node, "analysis_provider", "local"),
+        analysis_fallback=_context(node, "analysis_fallback", ""),
+        analysis_allowed=_context(node, "analysis_allowed", ""),
+        langsmith_prompt=_context(node, "langsmith_prompt", ""),
         embedding_provider=_context(node, "embedding_provider", "local"),
+        chat_provider=_context(node, "chat_provider", "local"),
+        chat_model=_context(node, "chat_model", ""),
         provider_endpoint=_context(node, "provider_endpoint", "").rstrip("/") or None,
         bundles=_bundles(node, "local"),
         runtime=_host_runtime(),
@@ -313,16 +372,22 @@ def local(node: Node, *, environment: str) -> Cloud:
                 "image_processor": StageScale(max_concurrency=2),
                 "analyzer": StageScale(max_concurrency=2),
                 "embedder": StageScale(max_concurrency=2, batch_size=10),
+                "jobs": StageScale(max_concurrency=2),
             }
         ),
         # Workers die with every redeploy and every stop here, and somebody is watching: take over soon.
         clock=StageClock(lambda_timeout_s=62, lease_s=70, visibility_s=75),
         # The emulator starts a process for each of many simultaneous events.
         realtime_concurrency=4,
+        # Tests and benchmarks are one user here.
+        requests_per_minute=60_000,
+        cors_origins=_cors_origins(node),
         removal_policy=RemovalPolicy.DESTROY,
         deletion_protection=False,
         log_retention=logs.RetentionDays.ONE_WEEK,
         monthly_budget_usd=None,
+        # Whoever tries things out uploads more than one user does, and nobody charges for it.
+        usage_settings={"ANALYSES_PER_DAY": "20000", "EMBEDDINGS_PER_DAY": "40000", **_usage(node)},
         alarm_email=None,
         synthesizer=CliCredentialsStackSynthesizer(
             file_assets_bucket_name=_context(node, "assets_bucket", LOCAL_ASSETS_BUCKET)
@@ -350,6 +415,25 @@ def chosen_cloud(node: Node) -> Cloud:
 
 def _context(node: Node, key: str, default: str) -> str:
     return str(node.try_get_context(key) or default)
+
+
+def _cors_origins(node: Node) -> tuple[str, ...]:
+    """`-c cors_origins=https://one.example.com,http://localhost:5173`; none by default.
+
+    Raises:
+        ValueError: one is no origin. `*` is none.
+    """
+    origins = tuple(origin.strip() for origin in _context(node, "cors_origins", "").split(",") if origin.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+            raise ValueError(f"-c cors_origins: {origin!r} is not of the form https://host or http://host:port")
+    return origins
+
+
+def _usage(node: Node) -> dict[str, str]:
+    """`-c analyses_per_day=…`, and so on: the settings by their own names."""
+    wanted = {name: _context(node, name, "") for name in UsageSettings.model_fields}
+    return {name.upper(): value for name, value in wanted.items() if value}
 
 
 def _bundles(node: Node, name: CloudName) -> Path:

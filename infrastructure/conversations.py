@@ -20,12 +20,12 @@ class Conversations(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
         super().__init__(scope, construct_id)
         # The key names that LangGraph's DynamoDBSaver is written for.
-        self.checkpoints = self._expiring_table("Checkpoints", cloud, partition="PK", sort="SK")
-        self.sessions = self._expiring_table("Sessions", cloud, partition="user_id", sort="session_id")
+        self.checkpoints = expiring_table(self, "Checkpoints", cloud, partition="PK", sort="SK")
+        self.sessions = expiring_table(self, "Sessions", cloud, partition="user_id", sort="session_id")
         self.sessions.add_global_secondary_index(
             index_name=SESSIONS_BY_ACTIVITY, partition_key=_text("user_id"), sort_key=_text("last_activity")
         )
-        self.connections = self._expiring_table("Connections", cloud, partition="connection_id")
+        self.connections = expiring_table(self, "Connections", cloud, partition="connection_id")
         self.connections.add_global_secondary_index(index_name=CONNECTIONS_BY_USER, partition_key=_text("user_id"))
 
     def count_from(self, function: lambda_.Function) -> None:
@@ -35,18 +35,20 @@ class Conversations(Construct):
         # Written out: `grant` would add the table's indexes, by wildcard.
         function.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:Scan"], resources=[self.sessions.table_arn]))
 
-    def _expiring_table(
-        self, construct_id: str, cloud: Cloud, *, partition: str, sort: str | None = None
-    ) -> dynamodb.Table:
-        table = dynamodb.Table(
-            self,
-            construct_id,
-            partition_key=_text(partition),
-            sort_key=_text(sort) if sort else None,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            time_to_live_attribute="ttl",
-            deletion_protection=cloud.deletion_protection,
-            removal_policy=cloud.removal_policy,
-        )
-        accept(table, "Everything in it expires within hours: older states are not wanted back.", "AwsSolutions-DDB3")
-        return table
+
+def expiring_table(
+    scope: Construct, construct_id: str, cloud: Cloud, *, partition: str, sort: str | None = None
+) -> dynamodb.Table:
+    """A table whose items expire at their `ttl`. Encrypted, as every table, with a key of DynamoDB's own."""
+    table = dynamodb.Table(
+        scope,
+        construct_id,
+        partition_key=_text(partition),
+        sort_key=_text(sort) if sort else None,
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        time_to_live_attribute="ttl",
+        deletion_protection=cloud.deletion_protection,
+        removal_policy=cloud.removal_policy,
+    )
+    accept(table, "Everything in it expires within hours: older states are not wanted back.", "AwsSolutions-DDB3")
+    return table

@@ -12,18 +12,20 @@ from app.platform.events import (
     S3_OBJECT_CREATED,
     S3_SOURCE,
     AnalysisComplete,
+    DuplicateFound,
+    Event,
     ImageProcessed,
     ImageUploaded,
-    ItemEvent,
     ItemFailed,
     ItemReady,
+    JobRequested,
 )
 from infrastructure.clouds import Cloud
 from infrastructure.database import APP_ROLE, CLEANUP_ROLE, Database
 from infrastructure.nag import accept_wildcards
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.python_function import PythonFunction
-from infrastructure.storage import EVERY_KIND, Kind, Storage
+from infrastructure.storage import EVERY_KIND, Storage
 
 # One vCPU: decoding 50 megapixels is the one thing here that is bound by the processor.
 IMAGE_PROCESSOR_MB = 1769
@@ -50,11 +52,12 @@ class Pipeline(Construct):
             memory_mb=IMAGE_PROCESSOR_MB,
             rules={"ObjectCreated": self._new_originals(), **rule_for(ImageUploaded)},
         )
-        renditions: list[Kind] = ["display", "thumbnails"]
-        # Deletes too: an item that was deleted while its renditions were made leaves none behind.
-        self._storage.allow(stage.function, read=["images"], write=renditions, delete=renditions)
+        # Deletes too: renditions that nobody looks at any more, and the objects of a duplicate. It writes an original
+        # where the duplicate's is the only one there is.
+        self._storage.allow(stage.function, read=["images"], write=EVERY_KIND, delete=EVERY_KIND)
         self._database.connect(stage.function, role=APP_ROLE)
-        allow_publishing(stage.function, ImageProcessed, ItemFailed)
+        # `AnalysisComplete`: an item that took over a duplicate's title is embedded again.
+        allow_publishing(stage.function, ImageProcessed, DuplicateFound, AnalysisComplete, ItemFailed)
         return stage
 
     def _new_originals(self) -> events.EventPattern:
@@ -76,9 +79,10 @@ class Pipeline(Construct):
             memory_mb=1024,
             rules=rule_for(ImageProcessed),
         )
-        for name, value in self._cloud.analysis_settings.items():
+        cloud = self._cloud
+        for name, value in {**cloud.analysis_settings, **cloud.tracing_settings, **cloud.usage_settings}.items():
             stage.function.add_environment(name, value)
-        if self._cloud.analysis_provider == "bedrock":
+        if "bedrock" in self._cloud.analysis_choices:
             allow_claude_on_bedrock(stage.function)
         self._storage.allow(stage.function, read=["display"])
         self._database.connect(stage.function, role=APP_ROLE)
@@ -95,7 +99,7 @@ class Pipeline(Construct):
             memory_mb=512,
             rules=rule_for(AnalysisComplete),
         )
-        for name, value in self._cloud.embedding_settings.items():
+        for name, value in {**self._cloud.embedding_settings, **self._cloud.usage_settings}.items():
             stage.function.add_environment(name, value)
         self._database.connect(stage.function, role=APP_ROLE)
         allow_publishing(stage.function, ItemReady, ItemFailed)
@@ -105,9 +109,11 @@ class Pipeline(Construct):
     def _cleanup(self) -> PythonFunction:
         function = PythonFunction(self, "Cleanup", cloud=self._cloud, bundle="cleanup", timeout_s=300, memory_mb=256)
         self._database.connect(function, role=CLEANUP_ROLE)
-        self._storage.allow(function, read=["images"], delete=EVERY_KIND)
-        # What makes a waiting item move again, whatever it waits for.
-        allow_publishing(function, ImageUploaded, ImageProcessed, AnalysisComplete, ItemFailed)
+        self._storage.allow(function, read=["images"])
+        # Also what a user who has left had still on its way.
+        self._storage.allow_emptying(function)
+        # What makes a waiting item or job move again, whatever it waits for.
+        allow_publishing(function, ImageUploaded, ImageProcessed, AnalysisComplete, ItemFailed, JobRequested)
         events.Rule(
             self,
             "Hourly",
@@ -117,11 +123,11 @@ class Pipeline(Construct):
         return function
 
 
-def rule_for(event: type[ItemEvent]) -> dict[str, events.EventPattern]:
+def rule_for(event: type[Event]) -> dict[str, events.EventPattern]:
     return {event.detail_type: pattern_of(event)}
 
 
-def pattern_of(*classes: type[ItemEvent]) -> events.EventPattern:
+def pattern_of(*classes: type[Event]) -> events.EventPattern:
     """The rule that consumes exactly what these classes publish."""
     return events.EventPattern(
         source=sorted({event.source for event in classes}),
@@ -129,7 +135,7 @@ def pattern_of(*classes: type[ItemEvent]) -> events.EventPattern:
     )
 
 
-def allow_publishing(function: lambda_.Function, *classes: type[ItemEvent]) -> None:
+def allow_publishing(function: lambda_.Function, *classes: type[Event]) -> None:
     """Let a function speak on the default bus, as these sources only."""
     bus = Stack.of(function).format_arn(service="events", resource="event-bus", resource_name="default")
     function.add_to_role_policy(
@@ -141,7 +147,7 @@ def allow_publishing(function: lambda_.Function, *classes: type[ItemEvent]) -> N
     )
 
 
-def allow_claude_on_bedrock(function: lambda_.Function) -> None:
+def allow_claude_on_bedrock(function: lambda_.Function, action: str = "bedrock:InvokeModel") -> None:
     """Let a function call Claude, directly or through an inference profile, which may serve it from any region."""
     stack = Stack.of(function)
     models = stack.format_arn(
@@ -150,7 +156,7 @@ def allow_claude_on_bedrock(function: lambda_.Function) -> None:
     profiles = stack.format_arn(
         service="bedrock", region="*", resource="inference-profile", resource_name="*.anthropic.*"
     )
-    function.add_to_role_policy(iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[models, profiles]))
+    function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[models, profiles]))
     accept_wildcards(function, "Any Claude model, from wherever a profile finds room.", [models, profiles])
 
 

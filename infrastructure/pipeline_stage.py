@@ -14,7 +14,7 @@ from constructs import Construct
 from infrastructure.clouds import Cloud, StageScale
 from infrastructure.python_function import PythonFunction
 
-StageName = Literal["image_processor", "analyzer", "embedder"]
+StageName = Literal["image_processor", "analyzer", "embedder", "jobs"]
 
 # With back-off between receives, a provider may be down for hours before anything is given up.
 MAX_RECEIVES = 20

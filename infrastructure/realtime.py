@@ -3,12 +3,14 @@
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from app.platform.events import ItemFailed, ItemReady
+from app.platform.events import DuplicateFound, ItemFailed, ItemReady
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
@@ -44,6 +46,16 @@ class WebSocketGateway(Construct):
             "AwsSolutions-APIG1",
         )
 
+    def allow_pushing(self, function: lambda_.Function) -> None:
+        """Let a function send to connections, and end them."""
+        connections = Stack.of(self).format_arn(
+            service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/*/@connections/*"
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])
+        )
+        accept_wildcards(function, "Connections come and go; all of this API's are its own.", [connections])
+
 
 class Realtime(Construct):
     def __init__(
@@ -56,6 +68,7 @@ class Realtime(Construct):
         auth: Auth,
         database: Database,
         conversations: Conversations,
+        requests: dynamodb.Table,
     ) -> None:
         super().__init__(scope, construct_id)
         self.function = PythonFunction(
@@ -70,11 +83,20 @@ class Realtime(Construct):
                 **auth.settings,
                 "CONNECTIONS_TABLE": conversations.connections.table_name,
                 "WEBSOCKET_CALLBACK_URL": gateway.callback_url,
+                "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
+                "SESSIONS_TABLE": conversations.sessions.table_name,
+                "REQUESTS_TABLE": requests.table_name,
+                "REQUESTS_PER_MINUTE": str(cloud.requests_per_minute),
             },
         )
         database.connect(self.function, role=APP_ROLE)
         self._allow_connections(conversations)
-        self._allow_pushing(gateway)
+        # To ask a turn to stop, and to count what somebody says.
+        for table in (conversations.sessions, requests):
+            self.function.add_to_role_policy(
+                iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[table.table_arn])
+            )
+        gateway.allow_pushing(self.function)
         self._route(gateway)
         self.dlq = dead_letter_queue(self, "Dlq")
         accept(self.dlq, "It holds a rule's dead letters; cdk-nag looks for a queue's.", "AwsSolutions-SQS3")
@@ -93,15 +115,6 @@ class Realtime(Construct):
             iam.PolicyStatement(actions=["dynamodb:Query"], resources=[f"{table}/index/{CONNECTIONS_BY_USER}"])
         )
 
-    def _allow_pushing(self, gateway: WebSocketGateway) -> None:
-        connections = Stack.of(self).format_arn(
-            service="execute-api", resource=gateway.api.api_id, resource_name=f"{STAGE}/*/@connections/*"
-        )
-        self.function.add_to_role_policy(
-            iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])
-        )
-        accept_wildcards(self.function, "Connections come and go; all of this API's are its own.", [connections])
-
     def _route(self, gateway: WebSocketGateway) -> None:
         integration = integrations.WebSocketLambdaIntegration("Function", self.function)
         for route_key in ROUTES:
@@ -117,4 +130,5 @@ class Realtime(Construct):
         target = targets.LambdaFunction(
             self.function, dead_letter_queue=self.dlq, retry_attempts=2, max_event_age=Duration.minutes(5)
         )
-        events.Rule(self, "Rule", event_pattern=pattern_of(ItemReady, ItemFailed), targets=[target])
+        told = pattern_of(ItemReady, ItemFailed, DuplicateFound)
+        events.Rule(self, "Rule", event_pattern=told, targets=[target])

@@ -5,9 +5,11 @@ from constructs import Construct
 
 from infrastructure.api import Api, HttpGateway
 from infrastructure.auth import Auth
+from infrastructure.chat import Chat
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import Conversations
 from infrastructure.database import Database, GivenPostgres, RdsPostgres
+from infrastructure.jobs import Jobs
 from infrastructure.migrations import Migrations
 from infrastructure.monitoring import Monitoring
 from infrastructure.network import Network
@@ -49,6 +51,19 @@ class CollectionsStack(Stack):
             storage=self.storage,
             conversations=self.conversations,
         )
+        self.chat = Chat(
+            self,
+            "Chat",
+            cloud=cloud,
+            gateway=self.http,
+            live=self.live,
+            auth=self.auth,
+            authorizer=self.api.authorizer,
+            database=self.database,
+            storage=self.storage,
+            conversations=self.conversations,
+            requests=self.api.requests,
+        )
         self.realtime = Realtime(
             self,
             "Realtime",
@@ -57,7 +72,23 @@ class CollectionsStack(Stack):
             auth=self.auth,
             database=self.database,
             conversations=self.conversations,
+            requests=self.api.requests,
         )
+        self.chat.allow_asking(self.realtime.function)
+        # It has searched before, and both must be done before the gateway gives up.
+        self.chat.allow_asking(self.api.function, waits_s=20)
+        self.jobs = Jobs(
+            self,
+            "Jobs",
+            cloud=cloud,
+            auth=self.auth,
+            database=self.database,
+            storage=self.storage,
+            conversations=self.conversations,
+            requests=self.api.requests,
+            live=self.live,
+        )
+        self.stages = [*self.pipeline.stages, self.jobs.stage]
         self._migrate_first()
         self._monitor(cloud)
         self._tell(cloud)
@@ -68,8 +99,9 @@ class CollectionsStack(Stack):
         return RdsPostgres(self, "Database", cloud=cloud, network=Network(self, "Network"))
 
     def _migrate_first(self) -> None:
-        stages = (stage.function for stage in self.pipeline.stages)
-        self.migrations.run_before(self.api.function, self.realtime.function, self.pipeline.cleanup, *stages)
+        stages = (stage.function for stage in self.stages)
+        served = (self.api.function, self.chat.function, self.realtime.function)
+        self.migrations.run_before(*served, self.pipeline.cleanup, *stages)
 
     def _monitor(self, cloud: Cloud) -> None:
         Monitoring(
@@ -77,9 +109,9 @@ class CollectionsStack(Stack):
             "Monitoring",
             cloud=cloud,
             api=self.http.api,
-            stages=self.pipeline.stages,
+            stages=self.stages,
             unattended=[self.migrations.function, self.pipeline.cleanup],
-            alarms=[*(alarm for stage in self.pipeline.stages for alarm in stage.alarms), *self.realtime.alarms],
+            alarms=[*(alarm for stage in self.stages for alarm in stage.alarms), *self.realtime.alarms],
         )
 
     def _tell(self, cloud: Cloud) -> None:
@@ -101,6 +133,7 @@ class CollectionsStack(Stack):
             **_queue_urls("ImageProcessor", self.pipeline.image_processor),
             **_queue_urls("Analyzer", self.pipeline.analyzer),
             **_queue_urls("Embedder", self.pipeline.embedder),
+            **_queue_urls("Jobs", self.jobs.stage),
         }
         if cloud.hosts.endpoint:
             outputs["AwsEndpointUrl"] = cloud.hosts.endpoint
@@ -116,6 +149,8 @@ class CollectionsStack(Stack):
             "Cleanup": self.pipeline.cleanup,
             "Migrate": self.migrations.function,
             "Realtime": self.realtime.function,
+            "Chat": self.chat.function,
+            "Jobs": self.jobs.function,
         }
         return {f"{name}FunctionName": function.function_name for name, function in functions.items()}
 

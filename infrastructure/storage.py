@@ -9,11 +9,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from app.account.s3 import EXPORT_TAG
 from infrastructure.clouds import Cloud
 from infrastructure.nag import accept, accept_wildcards
 
-# {user_id}/{kind}/…: originals start the pipeline, the other two come out of it.
-Kind = Literal["images", "display", "thumbnails"]
+# {user_id}/{kind}/…: originals start the pipeline, the next two come out of it, and exports are made by a job.
+Kind = Literal["images", "display", "thumbnails", "exports"]
+# Nobody's images: `app.chat.checkpoints` has the same.
+CHECKPOINTS = "checkpoints"
+# Of an item.
 EVERY_KIND: tuple[Kind, ...] = ("images", "display", "thumbnails")
 KEYS_START_WITH_THE_USER = (
     "Keys begin with the user's id: the application narrows to one user, the policy to kinds of objects."
@@ -34,6 +38,12 @@ class Storage(Construct):
             max_age=3600,
         )
         self.images.add_lifecycle_rule(abort_incomplete_multipart_upload_after=Duration.days(1))
+        # Cleanup removes them with their jobs, after three days; this is for the day it does not run.
+        self.images.add_lifecycle_rule(tag_filters=dict([EXPORT_TAG]), expiration=Duration.days(4))
+        # langgraph-checkpoint-aws looks for the rule by this name, and would write one of its own.
+        self.images.add_lifecycle_rule(
+            id=f"{CHECKPOINTS}-ttl-expiration-1d", prefix=f"{CHECKPOINTS}/", expiration=Duration.days(1)
+        )
         _announce_objects(self.images)
         self.web = self._private_bucket("Web", cloud)
 
@@ -53,6 +63,41 @@ class Storage(Construct):
             if resources:
                 function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
                 accept_wildcards(function, KEYS_START_WITH_THE_USER, resources)
+
+    def allow_checkpoints(self, function: lambda_.Function) -> None:
+        """Let a function keep what of a conversation is too large for DynamoDB, and see that it expires."""
+        objects = self.images.arn_for_objects(f"{CHECKPOINTS}/*")
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"],
+                resources=[objects],
+            )
+        )
+        accept_wildcards(function, "Conversations come and go; all of this prefix is its own.", [objects])
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=["s3:GetLifecycleConfiguration"], resources=[self.images.bucket_arn])
+        )
+
+    def allow_tagging(self, function: lambda_.Function, kind: Kind) -> None:
+        """Let a function say what an object is when it writes one, which the lifecycle goes by."""
+        resource = self.images.arn_for_objects(f"*/{kind}/*")
+        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:PutObjectTagging"], resources=[resource]))
+
+    def allow_emptying(self, function: lambda_.Function) -> None:
+        """Let a function remove whatever is under a user's prefix, whoever named it, with all versions."""
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], resources=[self.images.bucket_arn]
+            )
+        )
+        everything = self.images.arn_for_objects("*")
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
+                resources=[everything],
+            )
+        )
+        accept_wildcards(function, KEYS_START_WITH_THE_USER, [everything])
 
     def _private_bucket(self, construct_id: str, cloud: Cloud) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -21,16 +21,18 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = ROOT / "requirements.txt"
-CDK = ROOT / "infrastructure"
+# Folders with a package-lock.json, what is in them, and one of its commands.
+NODE_PROJECTS = (("infrastructure", "the CDK CLI", "cdk"), ("web", "the front end's packages", "vite"))
 # Lambda's own version first, so that the laptop runs what the cloud runs.
 PREFERRED = ("3.13", "3.12", "3.11")
 NODE_MINIMUM = 20
 
 
 def main() -> None:
-    node = _check_prerequisites()
+    npm = _check_prerequisites()
     _ensure_packages()
-    _ensure_cdk(node)
+    for folder, what, command in NODE_PROJECTS:
+        _ensure_node_modules(npm, ROOT / folder, what, command)
 
 
 def _check_prerequisites() -> str:
@@ -41,7 +43,9 @@ def _check_prerequisites() -> str:
         )
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        _fail(f"Node.js {NODE_MINIMUM} or newer with npm is needed (the CDK runs on it): https://nodejs.org")
+        _fail(
+            f"Node.js {NODE_MINIMUM} or newer with npm is needed (CDK and front end are built with it): https://nodejs.org"
+        )
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     major = re.match(r"v(\d+)", version)
     if not major or int(major[1]) < NODE_MINIMUM:
@@ -69,13 +73,13 @@ def _ensure_packages() -> None:
     _stamp_path(VENV).write_text(wanted)
 
 
-def _ensure_cdk(npm: str) -> None:
-    modules = CDK / "node_modules"
-    wanted = _digest(CDK / "package-lock.json")
-    if _stamp(modules) == wanted and (modules / ".bin" / "cdk").exists():
+def _ensure_node_modules(npm: str, project: Path, what: str, command: str) -> None:
+    modules = project / "node_modules"
+    wanted = _digest(project / "package-lock.json")
+    if _stamp(modules) == wanted and (modules / ".bin" / command).exists():
         return
-    print("› Installing the CDK CLI", flush=True)
-    _run(npm, "ci", "--silent", "--no-audit", "--no-fund", "--prefix", CDK)
+    print(f"› Installing {what}", flush=True)
+    _run(npm, "ci", "--silent", "--no-audit", "--no-fund", "--prefix", project)
     _stamp_path(modules).write_text(wanted)
 
 

@@ -40,11 +40,15 @@ _UNUSED = (
     "*.c",
     "*.h",
 )
+# What one function's packages bring along and never need there. FastAPI asks whether a model is one of Pydantic 1's;
+# without them it need not, and the import takes 15 ms less.
+_UNUSED_BY = {"api": ("pydantic/v1",)}
 # Published without a wheel. They are plain Python, so what is built of them fits every platform.
 _PLAIN_SOURCES = ("pyvips",)
 # boto3 knows four hundred services; these are the ones that the code calls.
 _BOTOCORE_SERVICES = {
-    "apigatewaymanagementapi", "dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "sso", "sso-oidc", "sts",
+    "apigatewaymanagementapi", "cognito-idp", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "ssm",
+    "sso", "sso-oidc", "sts",
 }  # fmt: skip
 
 
@@ -81,7 +85,7 @@ def build(function: str, target: Target, *, into: Path = BUILD) -> Path:
     work.mkdir(parents=True)
     if target.with_requirements:
         _install(function, target, work)
-        _prune(work)
+        _prune(work, *_UNUSED_BY.get(function, ()))
     _copy_source(function, work)
     if target.with_requirements:
         _compile(target, work)
@@ -104,7 +108,9 @@ def _install(function: str, target: Target, folder: Path) -> None:
     )
 
 
-def _prune(folder: Path) -> None:
+def _prune(folder: Path, *unused: str) -> None:
+    for name in unused:
+        shutil.rmtree(folder / name)
     for pattern in _UNUSED:
         for path in sorted(folder.rglob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

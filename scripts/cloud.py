@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from scripts import deploy as deployment
-from scripts import function_logs, outputs, samples_upload, users
+from scripts import function_logs, outputs, samples_upload, secrets, users, web
 from scripts.console import console, fail, say
 from scripts.local import emulator, paths, postgres
 
@@ -41,6 +41,7 @@ def up(
     with _step(4, "Demo user"):
         login = users.ensure_demo_user(found)
         token = users.access_token(login, found)
+        web.publish_config(found, demo=login)
     with httpx.Client(base_url=found["ApiUrl"], headers={"Authorization": f"Bearer {token}"}, timeout=60) as api:
         with _step(5, "Sample collection"):
             ids = samples_upload.upload(api)
@@ -90,9 +91,17 @@ def status() -> None:
     for name, check in ready["checks"].items():
         table.add_row(f"  {name}", f"{'ok' if check['ok'] else '[red]down[/]'} ({check['latency_ms']:.0f} ms)")
     table.add_row("Web", found["WebUrl"])
+    table.add_row("Provider keys", _keys(found))
     for stage, depth in _queue_depths(found).items():
         table.add_row(f"  {stage}", depth)
     console.print(table)
+
+
+def _keys(found: dict[str, str]) -> str:
+    """Which are missing; what fails for want of one says the same of each item."""
+    if missing := secrets.missing(found):
+        return f"[red]missing: {', '.join(missing)}[/] (`make secrets-populate`)"
+    return "none missing"
 
 
 @app.command()
@@ -178,7 +187,7 @@ def _fingerprint(endpoint: str, owner: str) -> str:
     digest = hashlib.sha256(f"{endpoint} {owner}".encode())
     for folder in ("app", "lambdas", "infrastructure", "web"):
         for path in sorted((paths.ROOT / folder).rglob("*")):
-            if path.is_file() and not {"node_modules", "__pycache__"} & set(path.parts):
+            if path.is_file() and not {"node_modules", "__pycache__", "e2e"} & set(path.parts):
                 digest.update(f"{path.relative_to(paths.ROOT)}\n".encode() + path.read_bytes())
     for name in ("cdk.json", "requirements.txt"):
         digest.update((paths.ROOT / name).read_bytes())

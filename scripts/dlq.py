@@ -17,7 +17,7 @@ from app.platform.queue import BATCH_FAILED
 from scripts import function_logs, outputs
 from scripts.console import console, fail, say
 
-STAGES = ("image_processor", "analyzer", "embedder")
+STAGES = ("image_processor", "analyzer", "embedder", "jobs")
 # Long enough to look through a full queue; what was only looked at is shown again at once.
 _LOOKING_S = 120
 _MOVING_S = 120
@@ -34,7 +34,7 @@ class DeadLetter:
 
     message_id: str
     stage: str
-    # An item's id, or the key of an object that has no item yet.
+    # An item's or a job's id, or the key of an object that has no item yet.
     item: str
     reason: str
     receives: int
@@ -58,7 +58,7 @@ def show(stage: Annotated[str, typer.Option(help="One stage only.")] = "", cloud
 
 @app.command("redrive")
 def send_again(
-    stage: Annotated[str, typer.Argument(help="image_processor, analyzer or embedder")], cloud: Cloud = "local"
+    stage: Annotated[str, typer.Argument(help="image_processor, analyzer, embedder or jobs")], cloud: Cloud = "local"
 ) -> None:
     """Send a stage's dead letters to its queue again."""
     moved = redrive(stage, outputs.read("aws" if cloud == "aws" else "local"))
@@ -129,7 +129,7 @@ def _item(body: str) -> str:
     """What the message is about, however broken it is."""
     try:
         detail = json.loads(body)["detail"]
-        return str(detail.get("item_id") or detail["object"]["key"])
+        return str(detail.get("item_id") or detail.get("job_id") or detail["object"]["key"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return "(not one of our events)"
 

@@ -15,6 +15,8 @@ def main() -> None:
     for wanted in sorted(ROOT.glob("lambdas/*/requirements.in")):
         locked = wanted.with_suffix(".txt").relative_to(ROOT)
         _compile(str(wanted.relative_to(ROOT)), "-c", "requirements.txt", "-o", str(locked))
+    # What a benchmark compares with has an environment of its own, and what it needs is nobody else's business.
+    _compile("tests/benchmarks/requirements.in", "-o", "tests/benchmarks/requirements.txt")
 
 
 def _compile(*arguments: str) -> None:

@@ -8,6 +8,8 @@ from scripts.console import fail
 from scripts.local.paths import OUTPUTS, ROOT
 
 CloudName = Literal["local", "aws"]
+# The emulator takes any.
+EMULATOR_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _DEPLOY_WITH = {"local": "make up", "aws": "make infra-deploy"}
 
 
@@ -61,6 +63,5 @@ def client(service: str, outputs: dict[str, str]) -> Any:
         service,
         region_name=outputs["Region"],
         endpoint_url=outputs["AwsEndpointUrl"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  # the emulator takes any
+        **{name.lower(): value for name, value in EMULATOR_CREDENTIALS.items()},
     )

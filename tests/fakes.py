@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 
 from app.analysis.models import AnalysisDocument, ImageFacts, ProviderAnswer
 from app.items.models import Claim, Item, ItemRef, Stage, Status
-from app.items.store import LeaseLost
+from app.items.store import LeaseLost, nothing_more
 from app.platform.database import Connection
-from app.platform.errors import PermanentFailure, Unavailable
-from app.platform.events import ItemEvent
+from app.platform.errors import Paused, PermanentFailure, QuotaExceeded, Unavailable
+from app.platform.events import Event
+from app.platform.spending import Spent
 from app.search.models import DIMENSIONS
 
 
@@ -28,6 +29,8 @@ def an_item(**changes: Any) -> Item:
         status=Status.UPLOADING,
         generation=1,
         reuse_analysis=False,
+        analysis_provider=None,
+        analysis_model=None,
         attempts=0,
         lease_until=None,
         error_stage=None,
@@ -61,9 +64,14 @@ class MemoryItems:
         self._items = {(item.user_id, item.item_id): item for item in items}
         self._tokens: dict[UUID, UUID] = {}
         self._lock = Lock()
+        # By the id that an upload was given: the item that its bytes turned out to be.
+        self.duplicates: dict[UUID, Item] = {}
 
     def get(self, user_id: UUID, item_id: UUID) -> Item | None:
         return self._items.get((user_id, item_id))
+
+    def duplicate_of(self, _user_id: UUID, item_id: UUID) -> Item | None:
+        return self.duplicates.get(item_id)
 
     def put(self, item: Item) -> None:
         self._items[item.user_id, item.item_id] = item
@@ -77,15 +85,19 @@ class MemoryItems:
             if item.lease_until:
                 self.put(replace(item, lease_until=datetime.now(UTC) - timedelta(seconds=1)))
 
-    def claim(self, ref: ItemRef, stage: Stage, *, lease_seconds: int) -> Claim | None:
+    def claim(
+        self, ref: ItemRef, stage: Stage, *, lease_seconds: int, then: Callable[[Connection], None] = nothing_more
+    ) -> Claim | None:
         with self._lock:
             item, now = self.get(ref.user_id, ref.item_id), datetime.now(UTC)
             if item is None or item.generation != ref.generation or item.status not in stage.enters:
                 return None
             if item.lease_until and item.lease_until >= now:
                 return None
+            then(cast(Connection, None))
             lease_until = now + timedelta(seconds=lease_seconds)
             claimed = replace(item, status=stage.works_as, attempts=item.attempts + 1, lease_until=lease_until)
+            claimed = replace(claimed, waits_until=None, waits_for=None)
             self.put(claimed)
             self._tokens[item.item_id] = uuid4()
             return Claim(claimed, self._tokens[item.item_id])
@@ -98,18 +110,40 @@ class MemoryItems:
             write(cast(Connection, None))
             self._let_go(replace(item, status=stage.leaves_as, attempts=0))
 
-    def fail(self, claim: Claim, stage: Stage, *, code: str, message: str) -> bool:
+    def wait(self, ref: ItemRef, stage: Stage, *, seconds: int, reason: str) -> bool:
+        with self._lock:
+            item, now = self.get(ref.user_id, ref.item_id), datetime.now(UTC)
+            if item is None or item.generation != ref.generation or item.status not in stage.enters:
+                return False
+            if item.lease_until and item.lease_until >= now:
+                return False
+            self.put(replace(item, waits_until=now + timedelta(seconds=seconds), waits_for=reason))
+            return True
+
+    def fail(
+        self,
+        claim: Claim,
+        stage: Stage,
+        *,
+        code: str,
+        message: str,
+        then: Callable[[Connection], None] = nothing_more,
+    ) -> bool:
         with self._lock:
             item = self._held(claim)
             if item:
+                then(cast(Connection, None))
                 failed = replace(item, status=Status.FAILED, error_stage=stage.name, error_code=code)
                 self._let_go(replace(failed, error_message=message))
             return item is not None
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: Claim, *, then: Callable[[Connection], None] = nothing_more) -> bool:
         with self._lock:
-            if item := self._held(claim):
+            item = self._held(claim)
+            if item:
+                then(cast(Connection, None))
                 self._let_go(item)
+            return item is not None
 
     def _held(self, claim: Claim) -> Item | None:
         held = self._tokens.get(claim.item.item_id) == claim.token
@@ -120,23 +154,45 @@ class MemoryItems:
         self._tokens.pop(item.item_id, None)
 
 
+class CountingQuota:
+    """A `Quota` in a dict: what is reserved, and what was used. What `refusal` is set to is raised."""
+
+    def __init__(self) -> None:
+        self.reserved: dict[UUID, UUID] = {}
+        self.used: list[Spent] = []
+        self.refusal: QuotaExceeded | Paused | None = None
+
+    def reserve(self, connection: Connection, user_id: UUID, key: UUID, *, seconds: int) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.reserved[key] = user_id
+
+    def settle(self, connection: Connection, user_id: UUID, key: UUID, spent: Spent | None) -> None:
+        self.reserved.pop(key, None)
+        if spent:
+            self.used.append(spent)
+
+    def settle_alone(self, user_id: UUID, key: UUID, spent: Spent) -> None:
+        self.settle(cast(Connection, None), user_id, key, spent)
+
+
 class RecordingEvents:
     """An `EventPublisher` that keeps what it was given, and refuses as often as it is told to."""
 
     def __init__(self) -> None:
-        self.published: list[ItemEvent] = []
+        self.published: list[Event] = []
         self._refusals = 0
 
     def refuse_next(self, times: int = 1) -> None:
         self._refusals = times
 
-    def publish(self, events: Sequence[ItemEvent]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         if self._refusals:
             self._refusals -= 1
             raise Unavailable("The event bus is told to fail.", retry_after=7)
         self.published.extend(events)
 
-    def of(self, event: type[ItemEvent]) -> list[ItemEvent]:
+    def of(self, event: type[Event]) -> list[Event]:
         return [published for published in self.published if type(published) is event]
 
 
@@ -185,6 +241,6 @@ class CountingEmbedder:
         return self.embed_documents([text])[0]
 
 
-def envelope(event: ItemEvent) -> Mapping[str, Any]:
+def envelope(event: Event) -> Mapping[str, Any]:
     """What EventBridge puts on a queue for one of our events."""
     return {"source": event.source, "detail-type": event.detail_type, "detail": json.loads(event.detail())}

@@ -40,9 +40,10 @@ Keys = Mapping[str, Key]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified user."""
+    """A verified user, until the token expires (Unix time)."""
 
     user_id: UUID
+    expires_at: float = math.inf
 
 
 class KeySet:
@@ -120,7 +121,7 @@ class TokenVerifier:
             raise NotAuthenticated("This is an ID token. Send the access token instead.")
         if claims.get("token_use") != "access" or claims.get("client_id") != self._settings.cognito_client_id:
             raise NotAuthenticated("The token was not issued for this application.")
-        return Caller(_user_id(claims.get("sub")))
+        return Caller(_user_id(claims.get("sub")), float(claims["exp"]))
 
     def _signed_claims(self, token: str) -> dict[str, Any]:
         try:

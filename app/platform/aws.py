@@ -15,15 +15,20 @@ from app.platform.errors import Unavailable
 
 
 @cache
-def client(service: str, *, endpoint: str | None = None) -> Any:
-    """A client for `service`; region, credentials and endpoint come from the SDK's own environment variables."""
+def client(service: str, *, endpoint: str | None = None, is_hurried: bool = False, waits_s: int | None = None) -> Any:
+    """A client for `service`; region, credentials and endpoint come from the SDK's own environment variables.
+
+    Args:
+        is_hurried: give up within 4 s in all, for what a request can do without.
+        waits_s: ask once, and wait so long for the answer.
+    """
     return boto3.client(
         service,
         endpoint_url=endpoint,
         config=Config(
-            connect_timeout=3,
-            read_timeout=15,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=1 if is_hurried else 3,
+            read_timeout=waits_s or (1 if is_hurried else 15),
+            retries={"mode": "standard", "total_max_attempts": 1 if waits_s else 2 if is_hurried else 3},
             # us-east-1 would still presign with the retired version 2.
             signature_version="s3v4" if service == "s3" else None,
         ),

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from app.platform.errors import Unavailable
+from app.platform.errors import NotAuthenticated, Unavailable
 from app.platform.settings import DatabaseSettings
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -18,6 +18,9 @@ Connection = psycopg.Connection[dict[str, Any]]
 # The pool's own attempts stop before the request that asked for them gives up, so that the next request makes new ones.
 # Left alone they come ever further apart, and whoever asks in between gets nothing, although the server is back.
 _RECONNECT_S = 1
+
+# Raised by the trigger `refuse_deleted_user` (migration 0011): the row would be of somebody who has left.
+_DELETED_USER = "DU001"
 
 
 class Database:
@@ -52,6 +55,7 @@ class Database:
 
         Raises:
             Unavailable: no connection to be had, or it was lost.
+            NotAuthenticated: a row was added for an account that is deleted; nothing was written.
         """
         with self._transaction() as connection:
             connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
@@ -83,6 +87,10 @@ class Database:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as exc:
             raise Unavailable("The database cannot be reached.") from exc
+        except psycopg.DatabaseError as exc:
+            if exc.sqlstate == _DELETED_USER:
+                raise NotAuthenticated("This account is deleted.") from exc
+            raise
 
     def _conninfo(self) -> str:
         url = self._settings.database_url

@@ -20,6 +20,10 @@ class Conflict(AppError):
     """The state of the thing forbids it now."""
 
 
+class PreconditionFailed(AppError):
+    """It is not the version any more that the caller wanted to change."""
+
+
 class InvalidInput(AppError):
     """The request is understood and wrong."""
 
@@ -56,9 +60,18 @@ class Unavailable(AppError):
         self.retry_after = retry_after
 
 
+class Paused(Unavailable):
+    """Switched off by an operator; nothing is wrong with the request."""
+
+
 class PermanentFailure(AppError):
     """A stage can never finish this item. `code` is a stable snake_case word that front ends switch on."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+def code_of(failure: AppError) -> str:
+    """A stable word for logs and metrics."""
+    return failure.code if isinstance(failure, PermanentFailure) else type(failure).__name__.lower()

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
 from app.platform.errors import Unavailable
-from app.platform.events import ItemEvent
+from app.platform.events import Event
 
 # PutEvents takes ten entries a call.
 _ENTRIES_AT_ONCE = 10
@@ -20,12 +20,12 @@ class EventBridgePublisher:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def publish(self, events: Sequence[ItemEvent]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         remaining = iter(events)
         while batch := list(islice(remaining, _ENTRIES_AT_ONCE)):
             self._put(batch)
 
-    def _put(self, events: Sequence[ItemEvent]) -> None:
+    def _put(self, events: Sequence[Event]) -> None:
         entries = [
             {"Source": event.source, "DetailType": event.detail_type, "Detail": event.detail()} for event in events
         ]

@@ -10,6 +10,17 @@ from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID, uuid5
 
 
+class Event(Protocol):
+    """What the bus carries."""
+
+    source: ClassVar[str]
+    detail_type: ClassVar[str]
+
+    def detail(self) -> str:
+        """JSON of ids."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ItemEvent:
     """Something happened to one generation of one item."""
@@ -43,10 +54,15 @@ class ItemEvent:
         Raises:
             KeyError, ValueError: not one of our events. Redelivery cannot help: let it reach the DLQ.
         """
-        if envelope["detail-type"] != cls.detail_type:
-            raise ValueError(f"expected {cls.detail_type}, got {envelope['detail-type']!r}")
-        detail = envelope["detail"]
+        detail = _detail(envelope, cls.detail_type)
         return cls(UUID(detail["user_id"]), UUID(detail["item_id"]), int(detail["generation"]))
+
+
+def _detail(envelope: Mapping[str, Any], expected: str) -> Mapping[str, Any]:
+    if envelope["detail-type"] != expected:
+        raise ValueError(f"expected {expected}, got {envelope['detail-type']!r}")
+    detail: Mapping[str, Any] = envelope["detail"]
+    return detail
 
 
 class ImageUploaded(ItemEvent):
@@ -63,6 +79,14 @@ class ImageProcessed(ItemEvent):
     __slots__ = ()
     source = "collections.image_processor"
     detail_type = "ImageProcessed"
+
+
+class DuplicateFound(ItemEvent):
+    """The item's bytes are another item of its owner: its id is only another name of that one now."""
+
+    __slots__ = ()
+    source = "collections.image_processor"
+    detail_type = "DuplicateFound"
 
 
 class AnalysisComplete(ItemEvent):
@@ -89,6 +113,26 @@ class ItemFailed(ItemEvent):
     detail_type = "ItemFailed"
 
 
+@dataclass(frozen=True, slots=True)
+class JobRequested:
+    """A job shall be begun, or gone on with: its row knows how far it is."""
+
+    source: ClassVar[str] = "collections.jobs"
+    detail_type: ClassVar[str] = "JobRequested"
+
+    user_id: UUID
+    job_id: UUID
+
+    def detail(self) -> str:
+        return json.dumps({"user_id": str(self.user_id), "job_id": str(self.job_id)})
+
+    @classmethod
+    def from_envelope(cls, envelope: Mapping[str, Any]) -> Self:
+        """Raises KeyError, ValueError: not this event."""
+        detail = _detail(envelope, cls.detail_type)
+        return cls(UUID(detail["user_id"]), UUID(detail["job_id"]))
+
+
 # The event that S3 itself publishes for every object in a bucket with EventBridge on.
 S3_SOURCE = "aws.s3"
 S3_OBJECT_CREATED = "Object Created"
@@ -97,7 +141,7 @@ ORIGINALS_WILDCARD = "*/images/*"
 
 
 class EventPublisher(Protocol):
-    def publish(self, events: Sequence[ItemEvent]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Hand every event to the bus, or raise: a publish that was half accepted is repeated whole.
 
         Raises:

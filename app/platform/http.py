@@ -1,33 +1,24 @@
 """The HTTP edge: errors as problem+json (RFC 9457), the request's id, and who is calling."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, BaseModel
 from starlette.exceptions import HTTPException
 
 from app.platform import errors, wiring
 from app.platform.auth import Caller
-from app.platform.logs import logger
+from app.platform.idempotency import InProgress, KeyReused
+from app.platform.logs import logger, note, user_hash
+from app.platform.status import STATUS, retry_after, status_of, title
 
-# The one table from our errors to HTTP.
-STATUS: dict[type[errors.AppError], HTTPStatus] = {
-    errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.NotAllowed: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.PermanentFailure: HTTPStatus.UNPROCESSABLE_ENTITY,
-}
+STATUS |= {InProgress: HTTPStatus.CONFLICT, KeyReused: HTTPStatus.CONFLICT}
 
 
 class FieldError(BaseModel):
@@ -50,32 +41,16 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = None
 
 
-_MEDIA_TYPE = "application/problem+json"
-# RFC 9110's names. Python's own became these with 3.13, and the OpenAPI document must not depend on who generates it.
-_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+MEDIA_TYPE = "application/problem+json"
+
+# What every route of a router answers beside its own: nothing to be said here, `app.platform.openapi` goes by a route's
+# shape (401 from its security, 422 from its input).
+PROBLEMS: dict[int | str, dict[str, Any]] = {}
 
 
-def title(status: int) -> str:
-    return _RENAMED.get(status) or HTTPStatus(status).phrase
-
-
-_DOCUMENTED = (401, 404, 409, 413, 415, 422, 429, 503)
-# What any route may answer, for the OpenAPI document.
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": title(status)} for status in _DOCUMENTED
-}
-
-
-def with_problem_media_type(document: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with problems under their own media type (FastAPI files every model under JSON's)."""
-    reference = {"$ref": "#/components/schemas/Problem"}
-    for path in document["paths"].values():
-        for operation in path.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                if content.get("application/json", {}).get("schema") == reference:
-                    content[_MEDIA_TYPE] = content.pop("application/json")
-    return document
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: errors of its own. Models are left out, FastAPI would build one for each of them."""
+    return {status: {"description": title(status)} for status in statuses}
 
 
 def problem(
@@ -85,7 +60,7 @@ def problem(
     *,
     headers: dict[str, str] | None = None,
     field_errors: list[FieldError] | None = None,
-) -> JSONResponse:
+) -> Response:
     body = Problem(
         title=title(status),
         status=status,
@@ -94,7 +69,7 @@ def problem(
         request_id=request_id(request),
         errors=field_errors,
     )
-    return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers, media_type=_MEDIA_TYPE)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def request_id(request: Request) -> str:
@@ -107,36 +82,53 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.AppError, _app_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, unexpected)
 
 
-async def _app_error(request: Request, exc: Exception) -> JSONResponse:
+async def _app_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, errors.AppError)
-    status = STATUS[type(exc)]
-    headers = {}
-    if isinstance(exc, errors.QuotaExceeded | errors.Unavailable):
-        headers["Retry-After"] = str(exc.retry_after)
+    return tell(request, exc)
+
+
+def tell(request: Request, exc: errors.AppError) -> Response:
+    """The answer that one of our errors becomes."""
+    status, headers = status_of(exc), {}
+    seconds = exc.retry_after if isinstance(exc, InProgress) else retry_after(exc)
+    if seconds is not None:
+        headers["Retry-After"] = str(seconds)
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(request, status, exc.detail, headers=headers)
 
 
-async def _http_error(request: Request, exc: Exception) -> JSONResponse:
+def no_such_method(request: Request, known: Sequence[str]) -> Response:
+    """The answer to a method that a path does not have; OPTIONS asks for nothing but which ones it has."""
+    headers = {"Allow": ", ".join(known)}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    return problem(request, HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", headers=headers)
+
+
+async def _http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     # FastAPI says 400 to a body that cannot be parsed, 422 to one that can be and makes no sense; we say 422 to both.
     status = HTTPStatus.UNPROCESSABLE_ENTITY if exc.status_code == HTTPStatus.BAD_REQUEST else exc.status_code
     return problem(request, status, str(exc.detail), headers=dict(exc.headers or {}))
 
 
-async def _invalid(request: Request, exc: Exception) -> JSONResponse:
+async def _invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     # `input` and `ctx` stay out: they would send back what was sent, NaN and half characters included.
     found = [FieldError(loc=list(e["loc"]), msg=printable(e["msg"]), type=e["type"]) for e in exc.errors()]
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid.", field_errors=found)
 
 
-async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
-    logger.exception("unexpected error", request_id=request_id(request), path=request.url.path)
+async def unexpected(request: Request, exc: Exception) -> Response:
+    # Whoever is further out hears of it too.
+    if not getattr(request.state, "is_logged", False):
+        request.state.is_logged = True
+        logger.exception("unexpected error", path=request.url.path)
+    request.state.is_told = True
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
 
 
@@ -158,10 +150,34 @@ _bearer = HTTPBearer(
 )
 
 
-def current_caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
-    if credentials is None:
-        raise errors.NotAuthenticated("Send a Cognito access token: Authorization: Bearer …")
-    return wiring.token_verifier().verify(credentials.credentials)
+def admit(request: Request) -> Caller:
+    """Who is calling, once per request: the token is verified, and the request counted.
+
+    Raises:
+        NotAuthenticated
+        QuotaExceeded: too many requests in this minute.
+        Unavailable: the keys that tokens are signed with cannot be had.
+    """
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise errors.NotAuthenticated("Send a Cognito access token: Authorization: Bearer …")
+        caller = request.state.caller = wiring.token_verifier().verify(token)
+        note(user=user_hash(caller.user_id))
+        _count(request, caller)
+    return caller
+
+
+def _count(request: Request, caller: Caller) -> None:
+    allowance = request.state.allowance = wiring.rate_limiter().spend(caller.user_id)
+    if allowance.is_exceeded:
+        raise errors.QuotaExceeded(f"At most {allowance.limit} requests a minute.", retry_after=allowance.reset_s)
+
+
+# `_bearer` is for the OpenAPI document; that a token is there and good is `admit`'s business.
+def current_caller(request: Request, _: Annotated[object, Depends(_bearer)]) -> Caller:
+    return admit(request)
 
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]

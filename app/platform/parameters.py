@@ -3,48 +3,82 @@
 They are in no environment variable, no template and no log.
 """
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
 from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.logs import logger
 
+# What is missing is looked for again after so long, and what may change at any time is looked at again.
+_LOOK_AGAIN_S = 60
 _PASSING = {"ThrottlingException", "InternalServerError", "ServiceUnavailable", "RequestLimitExceeded"}
 
 
 class Parameters:
     """This environment's parameters, through a boto3 SSM client. All of them cost one read per cold start."""
 
-    def __init__(self, client: Any, *, environment: str) -> None:
+    def __init__(self, client: Any, *, environment: str, clock: Callable[[], float] = monotonic) -> None:
         self._client = client
         self._path = f"/collections/{environment}/"
+        self._clock = clock
         self._values: dict[str, str] | None = None
+        self._looked_at = 0.0
 
     def name_of(self, name: str) -> str:
         """Where a parameter is, for people who have to put it there."""
         return f"{self._path}{name}"
 
     def get(self, name: str) -> str:
-        """A parameter's value. What is missing is looked for again: it works as soon as somebody has put it there.
+        """A parameter's value. What is missing is looked for again: it works a minute after somebody has put it there.
 
         Raises:
             PermanentFailure: `provider_not_configured`, naming the parameter.
             Unavailable: SSM does not answer.
         """
-        if self._values is None or name not in self._values:
+        value = self.find(name)
+        if not value and self._is_old():
             self._values = self._read()
-        value = self._values.get(name, "").strip()
+            value = self.find(name)
         if not value:
-            self._values.pop(name, None)
             raise PermanentFailure("provider_not_configured", f"The parameter {self.name_of(name)} is missing.")
         return value
+
+    def find(self, name: str) -> str | None:
+        """A parameter that nobody needs to have. It is looked for once: what is added counts from the next cold start.
+
+        Raises:
+            Unavailable: SSM does not answer.
+        """
+        if self._values is None:
+            self._values = self._read()
+        return self._values.get(name, "").strip() or None
+
+    def current(self, name: str) -> str | None:
+        """A parameter as it was a minute ago at most. While SSM does not answer, what was read last holds.
+
+        Raises:
+            Unavailable: SSM did not answer even once.
+        """
+        if self._values is not None and self._is_old():
+            try:
+                self._values = self._read()
+            except Unavailable as exc:
+                logger.warning("parameters are not renewed", reason=exc.detail)
+        return self.find(name)
 
     def forget(self) -> None:
         """Read again at the next need: a key was refused, and may have been replaced since it was read."""
         self._values = None
 
+    def _is_old(self) -> bool:
+        return self._clock() - self._looked_at >= _LOOK_AGAIN_S
+
     def _read(self) -> dict[str, str]:
+        self._looked_at = self._clock()
         pages = self._client.get_paginator("get_parameters_by_path").paginate(
             Path=self._path, Recursive=True, WithDecryption=True
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.platform.errors import Unavailable
-from app.platform.logs import logger
+from app.platform.logs import facts, logger
 
 # A message's body is the EventBridge envelope that the rule put there.
 Envelope = Mapping[str, Any]
@@ -19,12 +19,22 @@ BATCH_FAILED = "batch failed"
 _MOST_DELAY_S = 11 * 3600
 
 
-def consume(event: Mapping[str, Any], *, handle: Handle, queue_url: str, sqs: Any) -> dict[str, Any]:
+def consume(
+    event: Mapping[str, Any], context: object = None, *, handle: Handle, queue_url: str, sqs: Any
+) -> dict[str, Any]:
     """Run `handle` over a Lambda SQS event, and answer in the `ReportBatchItemFailures` form.
 
     What `handle` raises as Unavailable gives the whole batch back; everything else escapes, fails the invocation, and
     ends in the dead-letter queue if it keeps happening.
+
+    Args:
+        context: Lambda's own; every log line carries its request id.
     """
+    with facts(request_id=getattr(context, "aws_request_id", None)):
+        return _consume(event, handle=handle, queue_url=queue_url, sqs=sqs)
+
+
+def _consume(event: Mapping[str, Any], *, handle: Handle, queue_url: str, sqs: Any) -> dict[str, Any]:
     records = event["Records"]
     try:
         verdicts = handle([json.loads(record["body"]) for record in records])

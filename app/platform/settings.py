@@ -3,11 +3,12 @@
 tests/infrastructure builds every class from the synthesized template, so a missing variable fails there first.
 """
 
+from decimal import Decimal
 from functools import cache
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class _Settings(BaseSettings):
@@ -45,6 +46,9 @@ class StorageSettings(_Settings):
     upload_max_bytes: int = 50 * 1024 * 1024
     # How many of one user's images may be on their way at once: the queues are shared, and nobody waits behind 500.
     items_under_way_max: int = Field(default=100, ge=1)
+    # What one user may keep. Searches look at all of it.
+    user_items_max: int = Field(default=20_000, ge=1)
+    user_bytes_max: int = Field(default=50 * 1024**3, ge=1)
 
 
 class ImageSettings(_Settings):
@@ -94,17 +98,67 @@ class StageSettings(ProviderSettings):
     max_attempts: int = 25
 
 
+class JobSettings(StageSettings):
+    """Jobs go on from message to message; one message's worth of steps fits into the Lambda's timeout."""
+
+    # No step is begun with less than this left: it would be killed and run again.
+    step_seconds: int = 25
+
+
+AnalysisProvider = Literal["local", "claude", "bedrock", "openai"]
+
+
+def _names(value: Any) -> Any:
+    """`a, b` from the environment as a list."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
 class AnalysisSettings(ProviderSettings):
     """Who describes images. Keys are parameters (`app.platform.parameters`), never settings."""
 
-    analysis_provider: Literal["local", "claude", "bedrock", "openai"]
-    # Empty: the newest Sonnet that the SDK knows. On Bedrock a model or inference profile id.
+    analysis_provider: AnalysisProvider
+    # Who is asked, in this order, when the one before cannot answer now or has no key: `claude,bedrock`.
+    analysis_fallback: Annotated[tuple[AnalysisProvider, ...], NoDecode, BeforeValidator(_names)] = ()
+    # Whom a single request may name beside those, and which models of whomever, as JSON: `{"openai": ["gpt-6-luna"]}`.
+    analysis_allowed: dict[AnalysisProvider, tuple[str, ...]] = Field(default_factory=dict)
+    # Of the first provider. Empty: the newest of its middle class that the SDK knows. On Bedrock an inference profile.
     analysis_model: str = ""
-    # How much Claude thinks before it answers; empty for models that know no effort.
+    # How much a model thinks before it answers; empty for models that know no effort.
     analysis_effort: Literal["", "low", "medium", "high"] = "low"
     anthropic_base_url: str = "https://api.anthropic.com"
+    openai_base_url: str = "https://api.openai.com"
     # Empty: the function's own region.
     bedrock_base_url: str = ""
+
+    @property
+    def analysis_order(self) -> tuple[AnalysisProvider, ...]:
+        """The configured provider, then whoever stands in for it."""
+        return tuple(dict.fromkeys((self.analysis_provider, *self.analysis_fallback)))
+
+    @property
+    def analysis_choices(self) -> tuple[AnalysisProvider, ...]:
+        """Whom a request may name."""
+        return tuple(dict.fromkeys((*self.analysis_order, *self.analysis_allowed)))
+
+    def analysis_choice(self, provider: str | None, model: str | None) -> AnalysisProvider | None:
+        """The provider that is named, by itself or by its model; None if it, or this model of it, is not offered."""
+        named = self.analysis_provider if provider is None else provider
+        choice = next((offered for offered in self.analysis_choices if offered == named), None)
+        return choice if choice and (model is None or model in self.analysis_models(choice)) else None
+
+    def analysis_models(self, provider: AnalysisProvider) -> tuple[str, ...]:
+        """Which of a provider's models a request may name; unnamed, it gets the provider's default."""
+        configured = (self.analysis_model,) if self.analysis_model and provider == self.analysis_provider else ()
+        return tuple(dict.fromkeys((*configured, *self.analysis_allowed.get(provider, ()))))
+
+
+class TracingSettings(_Settings):
+    """LangSmith. What switches it on is its key, a parameter; without one nothing here is used."""
+
+    langsmith_base_url: str = "https://api.smith.langchain.com"
+    langsmith_project: str = "collections"
+    # The name of a prompt there (`name` or `name:tag`) that takes the place of the one in app/analysis/prompt.py.
+    langsmith_prompt: str = ""
 
 
 class EmbeddingSettings(ProviderSettings):
@@ -118,6 +172,18 @@ class EmbeddingSettings(ProviderSettings):
     embedding_query_deadline_s: float = 4
 
 
+class UsageSettings(_Settings):
+    """What a user may use up a day, and what everybody together may cost a month: docs/costs.md."""
+
+    analyses_per_day: int = Field(default=500, ge=0)
+    embeddings_per_day: int = Field(default=2000, ge=0)
+    chats_per_day: int = Field(default=200, ge=0)
+    # Each looks through the whole collection.
+    rebuilds_per_day: int = Field(default=10, ge=1)
+    # Of paid providers, all users together, in a calendar month (UTC). AWS's own bill has a budget of its own.
+    provider_budget_usd: Decimal = Field(default=Decimal(25), ge=0)
+
+
 class SearchSettings(_Settings):
     """Retrieval constants and where they come from: docs/search.md."""
 
@@ -126,6 +192,11 @@ class SearchSettings(_Settings):
     bm25_b: float = 0.75
     # How many of each arm's best are fused.
     arm_depth: int = 50
+    # Where more items than this are to be compared, those nearest by signature are compared exactly: so many of them.
+    large_tenant_items: int = Field(default=20_000, ge=0)
+    signature_depth: int = Field(default=1_000, ge=50)
+    # And of so many, taken evenly, mean and deviation of all cosines are told.
+    evidence_sample: int = Field(default=500, ge=50)
 
     # `scores`: each arm's scores over its best one's, cosines counted from the tenant's mean; then the weighted sum.
     # `ranks`: weighted reciprocal ranks. Measured in docs/search.md: scores win on every set, at equal weights, and
@@ -133,12 +204,15 @@ class SearchSettings(_Settings):
     hybrid_fusion: Literal["scores", "ranks"] = "scores"
     hybrid_bm25_weight: float = Field(default=0.5, ge=0, le=1)
     hybrid_vector_weight: float = Field(default=0.5, ge=0, le=1)
+    # Fused by scores, how much the best answer counts as part of the question when all are ranked again; 0: not at all.
+    # Anything from .2 to .5 does the same for every set (docs/search.md).
+    hybrid_feedback: float = Field(default=0.3, ge=0, le=1)
     rrf_bm25_weight: float = Field(default=0.3, ge=0, le=1)
     rrf_vector_weight: float = Field(default=0.7, ge=0, le=1)
     rrf_c: int = 15
 
     # Abstention: app/search/abstention.py has the rule, docs/search.md the rates at this operating point.
-    abstain_below: float = 0.35
+    abstain_below: float = 0.33
     abstain_z_weight: float = 0.15
     # By words alone (bm25, or no vectors to be had).
     abstain_known_below: float = 0.25
@@ -162,6 +236,8 @@ class CleanupSettings(_Settings):
     stuck_after_seconds: int = 900
     upload_abandoned_after_seconds: int = 24 * 3600
     orphan_after_seconds: int = 3600
+    # Longer than an event can be late: dead letters lie for 14 days, and are then redriven or gone.
+    tombstone_kept_days: int = 30
     max_attempts: int = 25
 
 
@@ -176,6 +252,64 @@ class MigrationSettings(_Settings):
 class ConversationSettings(_Settings):
     checkpoints_table: str
     sessions_table: str
+    # Since the last answer. DynamoDB deletes later; what is over is not there, whatever DynamoDB does.
+    session_ttl_seconds: int = 4 * 3600
+    # How long a turn may hold its session: longer than its Lambda lives.
+    turn_lease_seconds: int = 180
+
+
+class ChatSettings(ConversationSettings):
+    """Who answers in conversations, and what a conversation and one answer may take."""
+
+    chat_provider: Literal["local", "claude", "bedrock"]
+    # Empty: the newest Sonnet that the SDK knows. On Bedrock a model or inference profile id.
+    chat_model: str = ""
+    anthropic_base_url: str = "https://api.anthropic.com"
+    # Empty: the function's own region.
+    bedrock_base_url: str = ""
+    # One call to the model, on the wall's clock; and what it may write.
+    chat_call_deadline_s: int = 40
+    chat_output_tokens: int = 2000
+
+    # After that a turn takes no further step; the last one must still fit into the Lambda's timeout.
+    chat_turn_deadline_s: int = 110
+    chat_turns_max: int = Field(default=100, ge=1)
+
+    # Of one turn: calls of tools, and tokens after which the model is asked no more.
+    chat_tool_calls: int = Field(default=8, ge=1)
+    chat_turn_tokens: int = 60_000
+    # Of earlier questions and answers, about; what is older is summarised.
+    chat_history_tokens: int = 6_000
+
+    # Web search is offered where its key is a parameter. No domains: all of the web.
+    tavily_base_url: str = "https://api.tavily.com"
+    web_search_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    web_search_depth: Literal["basic", "advanced"] = "basic"
+    web_search_results: int = Field(default=5, ge=1, le=10)
+    web_search_deadline_s: float = 10
+
+
+class ChatFunctionSettings(_Settings):
+    """Which function answers, and how long a request waits for it. Lambda tells that function its own name."""
+
+    chat_function_name: str = Field(validation_alias=AliasChoices("CHAT_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_NAME"))
+    # A few seconds less than a request may take: docs/chat.md.
+    chat_wait_s: int = Field(default=25, ge=1, le=25)
+
+
+class AccountSettings(_Settings):
+    """Whose pool the users are in, and what they may ask for."""
+
+    cognito_user_pool_id: str
+    # An export reads everything a user has.
+    exports_per_day: int = Field(default=5, ge=1)
+
+
+class RequestSettings(_Settings):
+    """How often one user may ask, and where that and the answers to keyed requests are written down."""
+
+    requests_table: str
+    requests_per_minute: int = Field(default=600, ge=1)
 
 
 class RealtimeSettings(_Settings):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.platform import aws, build_info, wiring
 from app.platform.errors import Unavailable
+from app.platform.logs import logger
 from app.platform.settings import ConversationSettings, service_settings
 
 router = APIRouter(tags=["service"])
@@ -51,9 +52,9 @@ def get_health() -> HealthOut:
 def get_readiness(response: Response) -> ReadyOut:
     """That everything a request needs answers: 503 when something does not."""
     checks = {
-        "database": _check(wiring.database().ping),
-        "storage": _check(wiring.images().ping),
-        "checkpoints": _check(_ping_checkpoints),
+        "database": _check("database", wiring.database().ping),
+        "storage": _check("storage", wiring.images().ping),
+        "checkpoints": _check("checkpoints", _ping_checkpoints),
     }
     ready = all(check.ok for check in checks.values())
     response.status_code = 200 if ready else 503
@@ -73,11 +74,12 @@ def get_version() -> VersionOut:
     )
 
 
-def _check(ping: Callable[[], None]) -> CheckOut:
+def _check(name: str, ping: Callable[[], None]) -> CheckOut:
     started = time.perf_counter()
     try:
         ping()
-    except Unavailable:
+    except Unavailable as exc:
+        logger.warning("not ready", check=name, reason=repr(exc.__cause__))
         ok = False
     else:
         ok = True

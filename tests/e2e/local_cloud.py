@@ -58,12 +58,18 @@ def command(*arguments: str) -> str:
 
 def sign_in(cloud: LocalCloud) -> str:
     """A fresh confirmed user's access token."""
+    email, password = new_login(cloud)
+    return token_for(cloud.client("cognito-idp"), cloud.outputs["CognitoClientId"], email, password)
+
+
+def new_login(cloud: LocalCloud) -> tuple[str, str]:
+    """A fresh confirmed user's address and password."""
     email, password = f"{uuid.uuid4()}@users.example", f"Pass-{uuid.uuid4()}-Word"
     cognito, pool = cloud.client("cognito-idp"), cloud.outputs["CognitoUserPoolId"]
     attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
     cognito.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS", UserAttributes=attributes)
     cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
-    return token_for(cognito, cloud.outputs["CognitoClientId"], email, password)
+    return email, password
 
 
 def token_for(cognito: Any, client_id: str, email: str, password: str) -> str:

@@ -62,6 +62,8 @@ def _up(port: int, sdk_endpoint: str) -> None:
             "analysis_provider": "claude",
             "embedding_provider": "voyage",
             "provider_endpoint": sdk_endpoint,
+            # Nobody's money.
+            "provider_budget_usd": "100000",
         },
     )
     sys.stdout.write(f"{owner}\n")

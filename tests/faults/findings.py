@@ -43,11 +43,11 @@ def _left(cloud: FaultCloud, *, dead: int) -> dict[str, int]:
 
 
 def _objects_left(cloud: FaultCloud) -> dict[str, int]:
-    """Objects without a row, and rows without their objects."""
+    """Objects that no row shows, other generations' renditions among them, and rows without their objects."""
     objects = set(cloud.objects())
-    rows = cloud.rows("SELECT user_id, item_id, object_key, status FROM items")
-    owned = {key for user, item, original, _ in rows for key in s3.keys_of(user, item, original)}
-    needed = {key for user, item, key, status in rows if status == "ready" for key in s3.keys_of(user, item, key)}
+    rows = cloud.rows("SELECT user_id, item_id, object_key, status, rendition_generation FROM items")
+    owned = {key for *of, _, shown in rows for key in s3.keys_of(*of, {shown})}
+    needed = {key for *of, status, shown in rows if status == "ready" for key in s3.keys_of(*of, {shown})}
     return {"orphan objects": len(objects - owned), "objects missing": len(needed - objects)}
 
 

@@ -6,7 +6,7 @@ import pytest
 # Before the first import of aws_cdk: jsii warns at length about Node 20, which works.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
-from synthesized import LOCAL_DATABASE, Synthesized, make_bundles, synthesize
+from tests.infrastructure.synthesized import LOCAL_DATABASE, Synthesized, make_bundles, synthesize
 
 
 @pytest.fixture(scope="session")

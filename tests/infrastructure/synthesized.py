@@ -12,8 +12,10 @@ from cdk_nag import AwsSolutionsChecks
 from infrastructure.app import collections_stack
 from infrastructure.clouds import ROOT
 
-BUNDLES = ("api", "image_processor", "analyzer", "embedder", "cleanup", "migrate", "realtime")
+BUNDLES = ("api", "image_processor", "analyzer", "embedder", "cleanup", "migrate", "realtime", "jobs", "chat")
 STAGES = ("image_processor", "analyzer", "embedder")
+# Whoever takes messages from a queue.
+WORKERS = (*STAGES, "jobs")
 LOCAL_DATABASE = "postgresql://owner@/collections?host=/run/collections/postgres"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",

@@ -6,9 +6,9 @@ import pytest
 from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
-from synthesized import Synthesized, audit
 
 from infrastructure.nag import accept
+from tests.infrastructure.synthesized import Synthesized, audit
 
 
 def test_nothing_on_aws_is_objected_to(aws: Synthesized) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import App
-from synthesized import LOCAL_DATABASE, app_for
 
 from infrastructure import migrations
 from infrastructure.app import collections_stack
 from infrastructure.clouds import chosen_cloud
 from infrastructure.database import with_role
 from infrastructure.python_function import BundleMissing
+from tests.infrastructure.synthesized import LOCAL_DATABASE, app_for
 
 
 def local_context(**changed: str) -> dict[str, str]:

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from synthesized import STAGES, Synthesized
 
 from app.platform import events
-from app.platform.settings import CleanupSettings, StageSettings
+from app.platform.settings import CleanupSettings, JobSettings, StageSettings
+from tests.infrastructure.synthesized import STAGES, WORKERS, Synthesized
 
 
 def patterns(stack: Synthesized, target_logical_id: str) -> list[dict]:
@@ -23,7 +23,7 @@ def stage_patterns(stack: Synthesized, bundle: str) -> list[dict]:
     return patterns(stack, stack.mapping(bundle)["EventSourceArn"]["Fn::GetAtt"][0])
 
 
-def matching(event: type[events.ItemEvent]) -> dict:
+def matching(event: type[events.Event]) -> dict:
     return {"source": [event.source], "detail-type": [event.detail_type]}
 
 
@@ -46,32 +46,54 @@ def test_a_stage_hears_exactly_what_the_stage_before_it_says(
     assert stage_patterns(either, bundle) == [matching(event)]
 
 
+def test_a_job_is_gone_on_with_when_it_is_asked_for_and_may_ask_for_more_of_itself(either: Synthesized) -> None:
+    (statement,) = [s for s in either.statements("jobs") if s["Action"] == "events:PutEvents"]
+
+    assert stage_patterns(either, "jobs") == [matching(events.JobRequested)]
+    assert statement["Condition"]["ForAllValues:StringEquals"]["events:source"] == [events.JobRequested.source]
+
+
+@pytest.mark.parametrize("bundle", ["api", "cleanup"])
+def test_jobs_are_asked_for_by_users_and_again_by_cleanup(either: Synthesized, bundle: str) -> None:
+    (statement,) = [s for s in either.statements(bundle) if s["Action"] == "events:PutEvents"]
+
+    assert events.JobRequested.source in statement["Condition"]["ForAllValues:StringEquals"]["events:source"]
+
+
+def test_a_step_of_a_job_is_begun_only_when_it_can_be_finished(either: Synthesized) -> None:
+    _, function = either.functions()["jobs"]
+
+    assert JobSettings(queue_url="any").step_seconds < function["Properties"]["Timeout"] / 2
+
+
 def test_browsers_hear_how_it_ended(either: Synthesized) -> None:
     logical_id, _ = either.functions()["realtime"]
 
     (pattern,) = patterns(either, logical_id)
 
-    assert set(pattern["source"]) == {events.ItemReady.source, events.ItemFailed.source}
-    assert set(pattern["detail-type"]) == {events.ItemReady.detail_type, events.ItemFailed.detail_type}
+    told = (events.ItemReady, events.ItemFailed, events.DuplicateFound)
+    assert set(pattern["source"]) == {event.source for event in told}
+    assert set(pattern["detail-type"]) == {event.detail_type for event in told}
 
 
 @pytest.mark.parametrize("bundle", STAGES)
 def test_a_stage_may_publish_its_event_and_its_failure(either: Synthesized, bundle: str) -> None:
-    announced = {
-        "image_processor": events.ImageProcessed,
-        "analyzer": events.AnalysisComplete,
-        "embedder": events.ItemReady,
+    announced: dict[str, list[type[events.Event]]] = {
+        # The last: an item that took over the words of its duplicate is embedded anew.
+        "image_processor": [events.ImageProcessed, events.DuplicateFound, events.AnalysisComplete],
+        "analyzer": [events.AnalysisComplete],
+        "embedder": [events.ItemReady],
     }
 
     (statement,) = [s for s in either.statements(bundle) if s["Action"] == "events:PutEvents"]
 
     assert set(statement["Condition"]["ForAllValues:StringEquals"]["events:source"]) == {
-        announced[bundle].source,
+        *(event.source for event in announced[bundle]),
         events.ItemFailed.source,
     }
 
 
-@pytest.mark.parametrize("bundle", STAGES)
+@pytest.mark.parametrize("bundle", WORKERS)
 def test_whoever_waits_outlives_whom_it_waits_for(either: Synthesized, bundle: str) -> None:
     _, function = either.functions()[bundle]
     lease = int(function["Properties"]["Environment"]["Variables"]["LEASE_SECONDS"])
@@ -82,14 +104,14 @@ def test_whoever_waits_outlives_whom_it_waits_for(either: Synthesized, bundle: s
     assert visibility < CleanupSettings().stuck_after_seconds
 
 
-@pytest.mark.parametrize("bundle", STAGES)
+@pytest.mark.parametrize("bundle", WORKERS)
 def test_a_message_is_hidden_for_six_timeouts_as_lambda_asks(aws: Synthesized, bundle: str) -> None:
     _, function = aws.functions()[bundle]
 
     assert aws.stage_queue(bundle)["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
 
 
-@pytest.mark.parametrize("bundle", STAGES)
+@pytest.mark.parametrize("bundle", WORKERS)
 def test_a_stage_gives_up_late_and_to_a_queue_that_keeps_for_two_weeks(either: Synthesized, bundle: str) -> None:
     redrive = either.stage_queue(bundle)["RedrivePolicy"]
 
@@ -101,7 +123,7 @@ def test_a_stage_gives_up_late_and_to_a_queue_that_keeps_for_two_weeks(either: S
     assert redrive["maxReceiveCount"] < StageSettings(queue_url="any").max_attempts
 
 
-@pytest.mark.parametrize("bundle", STAGES)
+@pytest.mark.parametrize("bundle", WORKERS)
 def test_a_stage_answers_per_message_and_its_concurrency_is_bounded(either: Synthesized, bundle: str) -> None:
     mapping = either.mapping(bundle)
 
@@ -110,15 +132,16 @@ def test_a_stage_answers_per_message_and_its_concurrency_is_bounded(either: Synt
 
 
 def test_only_the_embedder_works_in_batches(aws: Synthesized) -> None:
-    assert {bundle: aws.mapping(bundle)["BatchSize"] for bundle in STAGES} == {
+    assert {bundle: aws.mapping(bundle)["BatchSize"] for bundle in WORKERS} == {
         "image_processor": 1,
         "analyzer": 1,
         "embedder": 10,
+        "jobs": 1,
     }
     assert aws.mapping("embedder")["MaximumBatchingWindowInSeconds"] == 1
 
 
-@pytest.mark.parametrize("bundle", STAGES)
+@pytest.mark.parametrize("bundle", WORKERS)
 def test_a_stage_knows_its_queue_and_may_give_messages_back_to_it(either: Synthesized, bundle: str) -> None:
     queue = either.mapping(bundle)["EventSourceArn"]
 

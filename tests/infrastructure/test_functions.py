@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from pydantic_settings import BaseSettings
-from synthesized import BUNDLES, Synthesized, synthesize
 
 from app.platform import settings as s
+from tests.infrastructure.synthesized import BUNDLES, Synthesized, synthesize
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "api": [
@@ -21,12 +21,25 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
         s.AuthSettings,
         s.AnalysisSettings,
         s.EmbeddingSettings,
+        s.TracingSettings,
+        s.UsageSettings,
         s.SearchSettings,
         s.ConversationSettings,
+        s.AccountSettings,
+        s.RequestSettings,
+        s.ChatFunctionSettings,
     ],
     "image_processor": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.ImageSettings, s.StageSettings],
-    "analyzer": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.StageSettings, s.AnalysisSettings],
-    "embedder": [s.ServiceSettings, s.DatabaseSettings, s.StageSettings, s.EmbeddingSettings],
+    "analyzer": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.StorageSettings,
+        s.StageSettings,
+        s.AnalysisSettings,
+        s.UsageSettings,
+        s.TracingSettings,
+    ],
+    "embedder": [s.ServiceSettings, s.DatabaseSettings, s.StageSettings, s.EmbeddingSettings, s.UsageSettings],
     "cleanup": [
         s.ServiceSettings,
         s.DatabaseSettings,
@@ -35,13 +48,55 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
         s.CleanupSettings,
     ],
     "migrate": [s.ServiceSettings, s.MigrationSettings],
-    "realtime": [s.ServiceSettings, s.DatabaseSettings, s.AuthSettings, s.RealtimeSettings],
+    "jobs": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.StorageSettings,
+        s.JobSettings,
+        s.RequestSettings,
+        s.AccountSettings,
+        s.ConversationSettings,
+        s.RealtimeSettings,
+        s.EmbeddingSettings,
+        s.UsageSettings,
+    ],
+    "realtime": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.AuthSettings,
+        s.RealtimeSettings,
+        s.ConversationSettings,
+        s.RequestSettings,
+        s.ChatFunctionSettings,
+    ],
+    # It is told its own name by Lambda.
+    "chat": [
+        s.ServiceSettings,
+        s.DatabaseSettings,
+        s.StorageSettings,
+        s.AuthSettings,
+        s.RequestSettings,
+        s.ChatSettings,
+        s.EmbeddingSettings,
+        s.SearchSettings,
+        s.UsageSettings,
+        s.TracingSettings,
+        s.RealtimeSettings,
+    ],
 }
 
 # Wildcards that IAM offers no narrower form of, or that stand for a user's id or a connection's.
 WILDCARDS = {
     r"\*": {"xray:PutTelemetryRecords", "xray:PutTraceSegments"},
-    r"<\w+\.Arn>/\*/(images|display|thumbnails)/\*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+    r"<\w+\.Arn>/\*/(images|display|thumbnails|exports)/\*": {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:PutObjectTagging",
+    },
+    r"<\w+\.Arn>/checkpoints/\*": {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"},
+    # Everything of a user who has left, whoever named it.
+    r"<\w+\.Arn>/\*": {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
     r"arn:aws:ssm:[\w-]+:\d+:parameter/collections/test/\*": {"ssm:GetParametersByPath"},
     r"arn:aws:execute-api:[\w-]+:\d+:<\w+>/live/\*/@connections/\*": {"execute-api:ManageConnections"},
 }
@@ -184,6 +239,27 @@ def test_only_the_analyzer_may_call_bedrock_and_only_where_it_is_chosen(
     assert chosen.violations == []
 
 
+@pytest.mark.parametrize(
+    "context",
+    [{"analysis_fallback": "claude, bedrock"}, {"analysis_allowed": '{"bedrock": [], "openai": ["gpt-6-luna"]}'}],
+)
+def test_who_stands_in_and_who_may_be_named_is_told_to_those_who_ask(
+    bundles: Path, tmp_path: Path, context: dict[str, str]
+) -> None:
+    chosen = synthesize(tmp_path, cloud="aws", env="test", bundles=str(bundles), langsmith_prompt="vision", **context)
+
+    (name, value) = next(iter(context.items()))
+    for bundle in ("api", "analyzer"):
+        environment = chosen.environment(bundle)
+        assert environment[name.upper()] == value
+        assert environment["LANGSMITH_PROMPT"] == "vision"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(name.upper(), value)
+            patch.setenv("ANALYSIS_PROVIDER", environment["ANALYSIS_PROVIDER"])
+            assert "bedrock" in s.AnalysisSettings().analysis_choices  # type: ignore[call-arg]
+    assert claude_on_bedrock(chosen, "analyzer")
+
+
 def claude_on_bedrock(stack: Synthesized, bundle: str) -> set[str]:
     return {
         stack.text(resource)
@@ -193,18 +269,24 @@ def claude_on_bedrock(stack: Synthesized, bundle: str) -> set[str]:
     }
 
 
-RENDITIONS = {"display", "thumbnails"}
+# `{bucket}/*`, where others have `{bucket}/*/{kind}/*`.
+EVERYTHING = {"everything"}
 
 
 @pytest.mark.parametrize(
     ("bundle", "expected"),
     [
-        ("api", {"GetObject": KINDS, "PutObject": {"images"}, "DeleteObject": KINDS}),
-        ("image_processor", {"GetObject": {"images"}, "PutObject": RENDITIONS, "DeleteObject": RENDITIONS}),
+        ("api", {"GetObject": {*KINDS, "exports"}, "PutObject": {"images"}, "DeleteObject": KINDS}),
+        ("image_processor", {"GetObject": {"images"}, "PutObject": KINDS, "DeleteObject": KINDS}),
         ("analyzer", {"GetObject": {"display"}}),
         ("embedder", {}),
-        ("cleanup", {"GetObject": {"images"}, "DeleteObject": KINDS}),
+        ("cleanup", {"GetObject": {"images"}, "DeleteObject": EVERYTHING}),
+        ("jobs", {"GetObject": {"images", "exports"}, "PutObject": {"exports"}, "DeleteObject": EVERYTHING}),
         ("realtime", {}),
+        (
+            "chat",
+            {"GetObject": {"thumbnails", "checkpoints"}, "PutObject": {"checkpoints"}, "DeleteObject": {"checkpoints"}},
+        ),
         ("migrate", {}),
     ],
 )
@@ -215,7 +297,40 @@ def test_a_function_touches_only_its_kinds_of_objects(
     for statement in either.statements(bundle):
         for action in listed(statement["Action"]):
             if action.startswith("s3:") and action.endswith("Object"):
-                kinds = {either.text(resource).split("/")[-2] for resource in listed(statement["Resource"])}
+                kinds = {kind_of(either.text(resource)) for resource in listed(statement["Resource"])}
                 granted.setdefault(action.removeprefix("s3:"), set()).update(kinds)
 
     assert granted == expected
+
+
+def kind_of(resource: str) -> str:
+    _, *parts = resource.split("/")
+    return "everything" if parts == ["*"] else parts[-2]
+
+
+def test_only_what_empties_accounts_reaches_old_versions(either: Synthesized) -> None:
+    emptying = {
+        bundle
+        for bundle in BUNDLES
+        for statement in either.statements(bundle)
+        if "s3:DeleteObjectVersion" in listed(statement["Action"])
+    }
+
+    assert emptying == {"cleanup", "jobs"}
+
+
+def test_only_jobs_may_delete_a_user_and_only_the_api_may_look_one_up_beside_it(either: Synthesized) -> None:
+    granted = {
+        bundle: {
+            action
+            for statement in either.statements(bundle)
+            for action in listed(statement["Action"])
+            if action.startswith("cognito-idp:")
+        }
+        for bundle in BUNDLES
+    }
+
+    assert {bundle: actions for bundle, actions in granted.items() if actions} == {
+        "api": {"cognito-idp:AdminGetUser"},
+        "jobs": {"cognito-idp:AdminGetUser", "cognito-idp:AdminDeleteUser"},
+    }

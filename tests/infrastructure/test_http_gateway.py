@@ -1,8 +1,14 @@
 """Who gets in."""
 
-from synthesized import Synthesized
+from pathlib import Path
 
-PUBLIC = {"GET /health", "GET /health/ready", "GET /version", "OPTIONS /{proxy+}"}
+import pytest
+from aws_cdk import App
+
+from infrastructure.clouds import chosen_cloud
+from tests.infrastructure.synthesized import Synthesized, synthesize
+
+PUBLIC = {"GET /health", "GET /health/ready", "GET /version"}
 
 
 def http_routes(stack: Synthesized) -> dict[str, dict]:
@@ -41,16 +47,34 @@ def test_the_application_verifies_the_same_issuer_and_client_as_the_gateway(eith
     assert environment["COGNITO_CLIENT_ID"] == either.text(authorizer["JwtConfiguration"]["Audience"][0])
 
 
-def test_a_preflight_allows_and_exposes_what_the_contract_names(aws: Synthesized) -> None:
+def test_no_page_of_another_origin_may_call_unless_it_is_named(either: Synthesized) -> None:
+    assert all("CorsConfiguration" not in api for api in either.properties_of("AWS::ApiGatewayV2::Api"))
+
+
+def test_a_named_origin_may_send_and_read_what_the_contract_names(bundles: Path, tmp_path: Path) -> None:
+    origins = ["https://app.example.com", "http://localhost:5173"]
+    stack = synthesize(tmp_path, cloud="aws", env="test", bundles=str(bundles), cors_origins=", ".join(origins))
+
     (cors,) = [
-        api["CorsConfiguration"] for api in aws.properties_of("AWS::ApiGatewayV2::Api") if "CorsConfiguration" in api
+        api["CorsConfiguration"] for api in stack.properties_of("AWS::ApiGatewayV2::Api") if "CorsConfiguration" in api
     ]
 
+    assert cors["AllowOrigins"] == origins
     assert {"authorization", "content-type", "idempotency-key", "if-match", "if-none-match"} <= set(
         cors["AllowHeaders"]
     )
     assert {"etag", "retry-after", "location", "x-request-id"} <= set(cors["ExposeHeaders"])
     assert "AllowCredentials" not in cors
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "app.example.com", "https://app.example.com/", "https://*.example.com", "null"]
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    app = App(context={"cors_origins": f"https://ours.example.com,{origin}"})
+
+    with pytest.raises(ValueError, match="cors_origins"):
+        chosen_cloud(app.node)
 
 
 def test_the_stage_is_throttled_and_logs_json(either: Synthesized) -> None:

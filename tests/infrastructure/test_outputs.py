@@ -2,10 +2,10 @@
 
 import re
 
-from synthesized import Synthesized
+from tests.infrastructure.synthesized import Synthesized
 
-FUNCTIONS = ("Api", "ImageProcessor", "Analyzer", "Embedder", "Cleanup", "Migrate", "Realtime")
-STAGES = ("ImageProcessor", "Analyzer", "Embedder")
+FUNCTIONS = ("Api", "ImageProcessor", "Analyzer", "Embedder", "Cleanup", "Migrate", "Realtime", "Jobs", "Chat")
+STAGES = ("ImageProcessor", "Analyzer", "Embedder", "Jobs")
 EXPECTED = {
     "Cloud",
     "Region",

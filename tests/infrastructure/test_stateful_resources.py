@@ -1,7 +1,9 @@
 """What must not be lost, and what must not be read."""
 
 import pytest
-from synthesized import Synthesized
+
+from app.account.s3 import EXPORT_TAG
+from tests.infrastructure.synthesized import Synthesized
 
 STATEFUL = (
     "AWS::S3::Bucket",
@@ -18,7 +20,7 @@ def test_data_outlives_the_stack_on_aws(aws: Synthesized) -> None:
         for logical_id, resource in aws.all_of(resource_type).items()
     }
 
-    assert len(policies) == 7
+    assert len(policies) == 8
     assert set(policies.values()) == {("Retain", "Retain")}
 
 
@@ -52,7 +54,7 @@ def test_the_database_takes_iam_tokens_over_tls_and_nothing_else(aws: Synthesize
 
     assert database["EnableIAMDatabaseAuthentication"] is True
     assert parameters["Parameters"] == {"rds.force_ssl": "1", "jit": "0"}
-    for bundle in ("api", "image_processor", "analyzer", "embedder", "cleanup", "realtime"):
+    for bundle in ("api", "image_processor", "analyzer", "embedder", "cleanup", "realtime", "jobs"):
         environment = aws.environment(bundle)
         assert environment["DATABASE_IAM_AUTH"] == "true"
         assert "sslmode=verify-full&sslrootcert=/var/task/app/platform/rds-ca.pem" in environment["DATABASE_URL"]
@@ -88,7 +90,7 @@ def test_the_local_database_is_the_given_one(local: Synthesized) -> None:
 def test_every_table_forgets(either: Synthesized) -> None:
     tables = either.properties_of("AWS::DynamoDB::Table")
 
-    assert len(tables) == 3
+    assert len(tables) == 4
     for table in tables:
         assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
         assert table["BillingMode"] == "PAY_PER_REQUEST"
@@ -112,6 +114,18 @@ def test_buckets_are_private_and_encrypted(either: Synthesized) -> None:
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_exports_and_uploads_that_stopped_do_not_stay(either: Synthesized) -> None:
+    (rules,) = [
+        bucket["LifecycleConfiguration"]["Rules"]
+        for bucket in either.properties_of("AWS::S3::Bucket")
+        if "LifecycleConfiguration" in bucket
+    ]
+
+    key, value = EXPORT_TAG
+    assert {"ExpirationInDays": 4, "Status": "Enabled", "TagFilters": [{"Key": key, "Value": value}]} in rules
+    assert {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Status": "Enabled"} in rules
 
 
 def test_queues_are_encrypted(either: Synthesized) -> None:

@@ -1,6 +1,6 @@
 """The distribution, and what a browser is told by it."""
 
-from synthesized import Synthesized
+from tests.infrastructure.synthesized import Synthesized
 
 
 def behaviours(stack: Synthesized) -> tuple[dict, dict, dict]:

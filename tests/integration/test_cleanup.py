@@ -1,5 +1,6 @@
 """The sweep: what stopped moves again, what was abandoned goes, what is young or foreign stays."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import boto3
 import psycopg
 import pytest
 
+from app.account.s3 import ObjectsOfUser
 from app.cleanup.conversations import count_expired
 from app.cleanup.service import Report, clean_up
 from app.cleanup.store import CleanupStore
@@ -17,9 +19,12 @@ from app.items import s3
 from app.items.models import ANALYSIS, Item, Status
 from app.items.s3 import ImageBucket
 from app.items.store import ItemStore, NewItem
+from app.platform import aws, wiring
+from app.platform.database import Database
 from app.platform.errors import Unavailable
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemEvent, ItemFailed
 from app.platform.settings import CleanupSettings, StorageSettings
+from lambdas.cleanup.handler import handler
 from tests.fakes import RecordingEvents
 
 SETTINGS = CleanupSettings()
@@ -240,7 +245,7 @@ def test_a_deletion_that_was_interrupted_is_finished(
 ) -> None:
     keys = {"object_key": f"{user_id}/images/{name}"} if name else {}
     item = add(status, deleted_at=datetime.now(UTC) - LONG_AGO, **keys)
-    for key in s3.rendition_keys(item.user_id, item.item_id):
+    for key in s3.rendition_keys(item.user_id, item.item_id, item.generations):
         images.put(key, b"webp", content_type="image/webp")
 
     report = sweep()
@@ -284,7 +289,7 @@ def images(s3_client: Any, bucket_name: str) -> AgeingBucket:
 def orphans(images: AgeingBucket, user_id: UUID) -> list[str]:
     """An original and its renditions whose row is gone."""
     item_id = uuid4()
-    keys = s3.keys_of(user_id, item_id, s3.original_key(user_id, item_id, "image/png"))
+    keys = s3.keys_of(user_id, item_id, s3.original_key(user_id, item_id, "image/png"), {1})
     for key in keys:
         images.put(key, b"abc", content_type="image/png")
     return keys
@@ -309,11 +314,12 @@ def test_young_objects_without_a_row_are_left(images: AgeingBucket, orphans: lis
 
 
 @pytest.mark.parametrize("status", [Status.UPLOADING, Status.READY, Status.FAILED])
+@pytest.mark.parametrize("generation", [0, 2, 5], ids=["of the time before keys said so", "shown", "being made"])
 def test_objects_with_a_row_are_left_whatever_its_state(
-    images: AgeingBucket, add: Add, sweep: Sweep, status: Status
+    images: AgeingBucket, add: Add, sweep: Sweep, status: Status, generation: int
 ) -> None:
-    item = add(status, idle=timedelta(0))
-    for key in s3.rendition_keys(item.user_id, item.item_id):
+    item = add(status, idle=timedelta(0), generation=5, rendition_generation=min(generation, 2))
+    for key in s3.rendition_keys(item.user_id, item.item_id, {generation}):
         images.put(key, b"webp", content_type="image/webp")
     images.age = timedelta(hours=2)
 
@@ -323,11 +329,26 @@ def test_objects_with_a_row_are_left_whatever_its_state(
     assert len(objects(images)) == 3
 
 
+@pytest.mark.parametrize("generation", [0, 1, 3], ids=["before keys said so", "shown once", "overtaken"])
+def test_renditions_of_a_generation_that_is_not_shown_any_more_are_removed(
+    images: AgeingBucket, add: Add, sweep: Sweep, generation: int
+) -> None:
+    item = add(Status.READY, idle=timedelta(0), generation=5, rendition_generation=2)
+    for key in s3.rendition_keys(item.user_id, item.item_id, {generation}):
+        images.put(key, b"webp", content_type="image/webp")
+    images.age = timedelta(hours=2)
+
+    report = sweep()
+
+    assert report == Report(orphan_objects=2)
+    assert objects(images) == {item.object_key}
+
+
 def test_objects_of_an_item_of_another_user_with_the_same_id_are_not_taken_for_owned(
     images: AgeingBucket, add: Add, sweep: Sweep
 ) -> None:
     item = add(Status.READY)
-    foreign = s3.rendition_key(uuid4(), item.item_id, "display")
+    foreign = s3.rendition_key(uuid4(), item.item_id, "display", 1)
     images.put(foreign, b"webp", content_type="image/webp")
     images.age = timedelta(hours=2)
 
@@ -359,7 +380,7 @@ def test_orphans_are_found_on_every_page_of_a_large_bucket(
     monkeypatch.setattr(s3, "_DELETE_AT_ONCE", 10)
     item = add(Status.READY)
     for _ in range(25):
-        images.put(s3.rendition_key(user_id, uuid4(), "thumbnail"), b"", content_type="image/webp")
+        images.put(s3.rendition_key(user_id, uuid4(), "thumbnail", 1), b"", content_type="image/webp")
     images.age = timedelta(hours=2)
 
     report = sweep()
@@ -400,6 +421,43 @@ def test_a_second_sweep_finds_nothing_left_but_what_still_waits(
     sweep()
 
     assert sweep() == Report()
+
+
+def test_the_function_reports_what_it_did_as_metrics_of_the_embedded_format(
+    add: Add,
+    cleanup_pool: Database,
+    images: ImageBucket,
+    events: RecordingEvents,
+    s3_client: Any,
+    bucket_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    add(Status.ANALYZING)
+    add(Status.UPLOADING, idle=A_DAY_AND_MORE, with_object=False)
+    for variable in ("SESSIONS_TABLE", "CHECKPOINTS_TABLE", "CONNECTIONS_TABLE"):
+        monkeypatch.setenv(variable, "conversations")
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName="conversations",
+        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    monkeypatch.setattr(aws, "client", lambda _service: client)
+    for name, collaborator in {"database": cleanup_pool, "images": images, "events": events}.items():
+        monkeypatch.setattr(wiring, name, lambda built=collaborator: built)
+    for name in ("cleanup_store", "job_cleanup_store", "usage_cleanup_store"):
+        monkeypatch.setattr(wiring, name, getattr(wiring, name).__wrapped__)
+    monkeypatch.setattr(wiring, "objects_of_user", lambda: ObjectsOfUser(s3_client, bucket_name))
+
+    counts = handler({}, None)
+
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    declared = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert {"resumed", "abandoned_uploads"} <= declared
+    assert (line["resumed"], line["abandoned_uploads"]) == ([counts["resumed"]], [counts["abandoned_uploads"]])
+    assert counts["resumed"] >= 1
 
 
 def test_conversations_that_are_over_are_reported(

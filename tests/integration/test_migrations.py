@@ -1,7 +1,9 @@
 """Migrations, each test in a database of its own."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -66,14 +68,63 @@ def test_a_document_s_length_counts_repeated_words(owner: psycopg.Connection) ->
     assert of_nothing == (0,)
 
 
-def test_a_document_s_length_is_kept_by_the_database_itself(owner: psycopg.Connection) -> None:
-    generated = owner.execute(
-        """
-        SELECT is_generated FROM information_schema.columns WHERE table_name = 'item_search' AND column_name = 'doc_len'
-        """
-    ).fetchone()
+@pytest.fixture
+def owned_url(owner_url: str, server_url: str, name: str) -> Iterator[str]:
+    """An empty database whose owner is no superuser, as on RDS; the application's roles are there already."""
+    role = f"owner-{uuid4()}"
+    migrations.ensure_database(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'CREATE ROLE "{role}" LOGIN CREATEROLE'.encode())
+        admin.execute(f'GRANT collections_app, collections_cleanup TO "{role}" WITH ADMIN OPTION'.encode())
+        admin.execute(f'ALTER DATABASE "{name}" OWNER TO "{role}"'.encode())
+    with psycopg.connect(migrations.for_database(server_url, name), autocommit=True) as admin:
+        admin.execute("CREATE EXTENSION vector")  # which RDS lets its master do
+    yield migrations.for_database(server_url, name).replace("postgres@", f"{role}@")
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE "{name}"'.encode())
+        admin.execute(f'DROP ROLE "{role}"'.encode())
 
-    assert generated == ("ALWAYS",)
+
+def test_what_was_findable_before_postings_is_findable_after(
+    owned_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenants, item_id, vector = [uuid4(), uuid4()], uuid4(), [0.6, -0.8] + [0.0] * 1022
+    for migration in migrations.MIGRATIONS.glob("000[1-7]*.sql"):
+        shutil.copy(migration, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", tmp_path)
+        migrations.migrate(owned_url)
+    as_application = owned_url.replace(owned_url.split("@")[0], "postgresql://collections_app")
+    for user_id in tenants:
+        with psycopg.connect(as_application) as connection:
+            connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+            connection.execute(BEFORE_POSTINGS, {"user_id": user_id, "item_id": item_id, "vector": str(vector)})
+
+    migrations.migrate(owned_url)
+
+    for user_id in tenants:
+        with psycopg.connect(as_application) as connection:
+            connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+            postings = connection.execute("SELECT lexeme, tf, doc_len, item_id FROM item_postings").fetchall()
+            facts = connection.execute("SELECT doc_len, category, tags FROM item_search").fetchall()
+            vectors = connection.execute(
+                "SELECT embedding_model, document_hash, embedding <=> %s::halfvec, signature::text FROM item_vectors",
+                [str(vector)],
+            ).fetchall()
+        assert sorted(postings) == [("bread", 2, 3, item_id), ("rye", 1, 3, item_id)]
+        assert facts == [(3, "receipt", ["old"])]
+        assert vectors == [("model-1", b"hash", pytest.approx(0, abs=1e-6), "1" + "0" * 1023)]
+
+
+BEFORE_POSTINGS = """
+WITH own AS (
+  INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime_type, file_size)
+  VALUES (%(user_id)s, %(item_id)s, 'ready', 'key', 'a.png', 'image/png', 1)
+)
+INSERT INTO item_search (user_id, item_id, category, tags, occurred_at, tsv, embedding, embedding_model, document_hash)
+VALUES (%(user_id)s, %(item_id)s, 'receipt', '{old}', now(), to_tsvector('english', 'bread, rye bread'),
+  %(vector)s::halfvec, 'model-1', 'hash')
+"""
 
 
 def test_a_secret_of_rds_becomes_a_url_that_verifies_tls() -> None:

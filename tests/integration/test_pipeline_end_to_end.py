@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,8 +28,17 @@ from app.items.s3 import ImageBucket
 from app.items.store import ItemStore, NewItem
 from app.platform.database import Database
 from app.platform.errors import Conflict, NotFound, PermanentFailure, Unavailable
-from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemEvent, ItemFailed, ItemReady
+from app.platform.events import (
+    AnalysisComplete,
+    DuplicateFound,
+    ImageProcessed,
+    ImageUploaded,
+    ItemEvent,
+    ItemFailed,
+    ItemReady,
+)
 from app.platform.settings import ImageSettings, SearchSettings, StageSettings, StorageSettings
+from app.search.edits import reindex
 from app.search.service import embed_items
 from app.search.store import SearchStore
 from tests.fakes import CountingAnalyzer, CountingEmbedder, RecordingEvents
@@ -110,6 +120,9 @@ class World:
     events: HookedEvents = field(default_factory=HookedEvents)
     analyzer: CountingAnalyzer = field(default_factory=CountingAnalyzer)
     embedder: CountingEmbedder = field(default_factory=CountingEmbedder)
+    limits: ImageSettings = field(default_factory=ImageSettings)
+    # By provider or model, for requests that name one.
+    analyzers: dict[str, CountingAnalyzer] = field(default_factory=dict)
 
     # --- what users do ---
 
@@ -154,6 +167,8 @@ class World:
                 verdict = self.deliver(message)
             except Crash:
                 verdict = 540
+            except Unavailable as exc:
+                verdict = exc.retry_after
             if verdict is not None:
                 self.let_time_pass()
                 waiting.append(message)
@@ -172,6 +187,7 @@ class World:
             AnalysisComplete: lambda ref: self.embed(ref)[0],
             ItemReady: lambda _: None,
             ItemFailed: lambda _: None,
+            DuplicateFound: lambda _: None,
         }
 
     def _process(self, ref: ItemRef) -> Verdict:
@@ -180,7 +196,7 @@ class World:
             items=self.items,
             images=self.images,
             events=self.events,
-            limits=ImageSettings(),
+            limits=self.limits,
             settings=SETTINGS,
         )
         return verdict
@@ -191,7 +207,7 @@ class World:
             items=self.items,
             images=self.images,
             analyses=self.analyses,
-            analyzer=lambda: self.analyzer,
+            analyzer=lambda provider, model: self.analyzers.get(provider or model or "", self.analyzer),
             events=self.events,
             settings=SETTINGS,
         )
@@ -251,7 +267,7 @@ def test_an_upload_becomes_an_item_that_can_be_found(world: World) -> None:
     assert (ready.status, ready.width, ready.height) == (Status.READY, 30, 20)
     assert ready.sha256 == sha256(picture()).digest()
     assert world.all_rows() == (1, 1, 1)
-    assert sorted(world.objects()) == sorted(s3.keys_of(item.user_id, item.item_id, item.object_key))
+    assert sorted(world.objects()) == sorted(s3.keys_of(item.user_id, item.item_id, item.object_key, {1}))
     assert world.calls() == (1, 1)
 
 
@@ -512,8 +528,7 @@ def test_a_replaced_object_goes_through_the_pipeline_as_the_next_generation(worl
     assert item
     assert (item.status, item.generation, item.width) == (Status.READY, 2, 50)
     assert item.sha256 == sha256(picture("blue", size=(50, 40))).digest()
-    # Both pictures were described in the same words: those are embedded once.
-    assert world.calls() == (2, 1)
+    assert world.calls() == (2, 2)
     assert world.all_rows() == (1, 2, 1)
 
 
@@ -537,7 +552,7 @@ def test_a_replaced_object_announced_five_times_at_once_is_one_new_generation(wo
     world.drain(item.object_key)
 
     assert world.now(item).generation == 2
-    assert world.calls() == (2, 1)
+    assert world.calls() == (2, 2)
 
 
 @pytest.mark.parametrize("first", [b"", b"half an upload", picture()[:300]])
@@ -582,6 +597,175 @@ def test_a_duplicate_that_is_replaced_by_another_picture_gets_its_chance(world: 
     assert item.status is Status.READY
 
 
+def test_an_object_that_was_too_large_and_is_replaced_gets_its_chance(world: World) -> None:
+    key = world.put(f"{world.user_id}/images/holiday.jpg", picture(size=(600, 600)) + bytes(5000))
+    world.limits = ImageSettings(image_max_bytes=5000)
+    world.drain(key, key)
+    refused = world.items.find_by_key(world.user_id, key)
+    world.put(key, picture())
+
+    world.drain(key)
+
+    item = world.items.find_by_key(world.user_id, key)
+    assert refused
+    assert (refused.error_code, refused.generation) == ("file_too_large", 1)
+    assert item
+    assert (item.item_id, item.status, item.error) == (refused.item_id, Status.READY, None)
+
+
+def test_an_object_that_was_missing_and_comes_after_all_gets_its_chance(world: World) -> None:
+    item = world.upload()
+    world.client.delete_object(Bucket=world.bucket, Key=item.object_key)
+    world.drain(ImageUploaded(world.user_id, item.item_id, 1))
+    assert world.now(item).error_code == "file_missing"
+    world.put(item.object_key, picture())
+
+    world.drain(item.object_key)
+
+    assert (world.now(item).status, world.now(item).error) == (Status.READY, None)
+
+
+def test_an_item_whose_object_is_replaced_by_a_broken_one_is_failed_and_not_found(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    service.edit(
+        world.user_id, item.item_id, {"title": "Mine"}, items=world.items, reindex=reindex, events=world.events
+    )
+    world.drain(*world.events.published[-1:])
+    world.put(item.object_key, b"half an upload")
+
+    world.drain(item.object_key)
+
+    broken = world.now(item)
+    assert (broken.status, broken.error_code, broken.width, broken.title) == (
+        Status.FAILED, "not_an_image", None, "Mine",
+    )  # fmt: skip
+    assert (world.rows("item_search"), world.rows("item_words")) == (0, 0)
+    assert world.objects() == [item.object_key]
+
+
+def test_an_item_whose_object_is_replaced_is_not_found_by_what_was_there_before(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.put(item.object_key, picture("blue"))
+
+    world.deliver(item.object_key)
+
+    assert world.now(item).status is Status.ANALYZING
+    assert world.rows("item_search") == 0
+    world.drain(ImageProcessed(world.user_id, item.item_id, 2))
+    assert world.rows("item_search") == 1
+
+
+# --- renditions of one generation and another -------------------------------------------------------------------------
+
+
+def shown(world: World, item: Item) -> set[str]:
+    """The renditions that the item's links lead to."""
+    now = world.now(item)
+    assert now.width is not None
+    return set(s3.rendition_keys(now.user_id, now.item_id, {now.rendition_generation}))
+
+
+def test_a_worker_that_was_overtaken_does_not_touch_what_the_newer_generation_shows(world: World) -> None:
+    item = world.upload(picture("red"))
+
+    def overtake() -> None:
+        world.put(item.object_key, picture("blue", size=(50, 40)))
+        world.deliver(item.object_key)
+
+    world.images.before_put = once(overtake)
+
+    verdict = world.deliver(item.object_key)
+
+    assert verdict is not None
+    now = world.now(item)
+    assert (now.generation, now.rendition_generation, now.width) == (2, 2, 50)
+    assert set(world.objects()) == {item.object_key, *shown(world, item)}
+    body, _ = world.images.get(s3.rendition_key(item.user_id, item.item_id, "display", 2), max_bytes=10**6)
+    assert Image.open(io.BytesIO(body)).size == (50, 40)
+
+
+def test_a_worker_that_reads_the_object_after_its_lease_is_over_writes_nothing(world: World) -> None:
+    """Both are of one generation: only the lease tells who reads what the object is now."""
+    item = world.upload(picture("red"))
+    read = world.images.get
+
+    def read_late(*args: Any, **options: Any) -> tuple[bytes, str]:
+        opened = options["opened"]
+
+        def overtaken(etag: str) -> None:
+            world.images.get = read
+            world.let_time_pass()
+            world.put(item.object_key, picture("blue", size=(50, 40)))
+            world.deliver(item.object_key)
+            opened(etag)
+
+        return read(*args, **options | {"opened": overtaken})
+
+    world.images.get = read_late
+
+    verdict = world.deliver(item.object_key)
+
+    assert verdict is not None
+    now = world.now(item)
+    assert (now.status, now.generation, now.width) == (Status.ANALYZING, 1, 50)
+    body, _ = world.images.get(s3.rendition_key(item.user_id, item.item_id, "display", 1), max_bytes=10**6)
+    assert Image.open(io.BytesIO(body)).size == (50, 40)
+
+
+def test_renditions_made_anew_take_the_place_of_the_old_ones(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    before = shown(world, item)
+
+    service.resize(world.user_id, item.item_id, items=world.items, events=world.events)
+    world.drain(*world.events.published[-1:])
+
+    assert world.now(item).rendition_generation == 2
+    assert set(world.objects()) == {item.object_key, *shown(world, item)}
+    assert not before & shown(world, item)
+
+
+def test_an_item_of_the_time_before_generations_keeps_its_renditions_until_they_are_made_anew(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    make_old(world, item)
+    service.reanalyze(world.user_id, item.item_id, force=True, is_analyzed=True, items=world.items, events=world.events)
+    world.drain(*world.events.published[-1:])
+    assert world.now(item).status is Status.READY
+    assert shown(world, item) == set(s3.rendition_keys(item.user_id, item.item_id, {0})) < set(world.objects())
+
+    service.resize(world.user_id, item.item_id, items=world.items, events=world.events)
+    world.drain(*world.events.published[-1:])
+
+    assert set(world.objects()) == {item.object_key, *shown(world, item)}
+    assert world.now(item).rendition_generation == 3
+
+
+def test_an_item_of_the_time_before_generations_leaves_nothing_when_it_is_deleted(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    make_old(world, item)
+
+    world.delete(item)
+
+    assert world.objects() == []
+
+
+def make_old(world: World, item: Item) -> None:
+    """Put its renditions where they lay before keys had generations."""
+    for new, old in zip(
+        s3.rendition_keys(item.user_id, item.item_id, {1}),
+        s3.rendition_keys(item.user_id, item.item_id, {0}),
+        strict=True,
+    ):
+        body, _ = world.images.get(new, max_bytes=10**6)
+        world.put(old, body)
+        world.images.delete([new])
+    world.owner.execute("UPDATE items SET rendition_generation = 0 WHERE item_id = %s", [item.item_id])
+
+
 def test_the_event_of_a_broken_object_that_did_not_change_restarts_nothing(world: World) -> None:
     item = world.upload(b"Dear diary")
     world.drain(item.object_key)
@@ -592,48 +776,262 @@ def test_the_event_of_a_broken_object_that_did_not_change_restarts_nothing(world
     assert world.now(item).error_code == "not_an_image"
 
 
-def test_the_same_bytes_put_into_the_bucket_again_are_a_duplicate(world: World) -> None:
+# --- the same bytes are one item --------------------------------------------------------------------------------------
+
+
+def prepared(world: World, body: bytes = picture()) -> Item:
+    """An upload by a form whose bytes nobody was told of."""
+    item_id = uuid4()
+    key = s3.original_key(world.user_id, item_id, "image/jpeg")
+    item, _ = world.items.add(NewItem(world.user_id, item_id, key, "copy.jpg", "image/jpeg", 1))
+    world.put(key, body)
+    return item
+
+
+def is_alone(world: World, item: Item) -> bool:
+    """Nothing is left but this item, ready, with its three objects."""
+    found = set(world.objects()) == {item.object_key, *shown(world, item)}
+    return found and world.rows("items") == 1 and world.now(item).status is Status.READY
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_same_bytes_put_into_the_bucket_again_are_the_item_they_were(world: World, times: int) -> None:
     item = world.upload()
     world.drain(item.object_key)
-    key = world.put(f"{world.user_id}/images/copy.jpg", picture())
 
-    world.drain(key)
+    for _ in range(times):
+        world.drain(world.put(f"{world.user_id}/images/copy.jpg", picture()))
 
-    copy = world.items.find_by_key(world.user_id, key)
-    assert copy
-    assert (copy.status, copy.error_code) == (Status.FAILED, "duplicate")
-    assert str(item.item_id) in (copy.error_message or "")
-    assert world.now(item).status is Status.READY
+    assert is_alone(world, item)
+    assert world.calls() == (1, 1)
+    assert len(world.events.of(DuplicateFound)) == times
+    assert not world.events.of(ItemFailed)
+
+
+def test_an_upload_of_bytes_that_are_there_becomes_another_name_of_their_item(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    copy = prepared(world)
+
+    world.drain(copy.object_key, copy.object_key)
+
+    assert is_alone(world, item)
+    assert service.resolve(world.user_id, copy.item_id, items=world.items) == world.now(item)
+    assert set(world.events.of(DuplicateFound)) == {DuplicateFound(world.user_id, copy.item_id, 1)}
     assert world.calls() == (1, 1)
 
 
-def test_a_presigned_upload_of_bytes_that_are_there_is_a_duplicate(world: World) -> None:
+def test_another_name_is_for_looking_only(world: World) -> None:
     item = world.upload()
     world.drain(item.object_key)
-    other_id = uuid4()
-    key = s3.original_key(world.user_id, other_id, "image/jpeg")
-    world.items.add(NewItem(world.user_id, other_id, key, "copy.jpg", "image/jpeg", 1))
-    world.put(key, picture())
+    copy = prepared(world)
+    world.drain(copy.object_key)
 
-    world.drain(key)
+    for attempt in (
+        lambda: world.delete(copy),
+        lambda: service.resize(world.user_id, copy.item_id, items=world.items, events=world.events),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
 
-    copy = world.items.get(world.user_id, other_id)
-    assert copy
-    assert copy.error_code == "duplicate"
+    assert is_alone(world, item)
 
 
-def test_a_duplicate_can_be_deleted_without_harm_to_its_twin(world: World) -> None:
+def test_another_name_ends_with_its_item_and_the_bytes_are_welcome_again(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    copy = prepared(world)
+    world.drain(copy.object_key)
+
+    world.delete(item)
+
+    with pytest.raises(NotFound):
+        service.resolve(world.user_id, copy.item_id, items=world.items)
+    assert (world.objects(), world.rows("duplicates")) == ([], 0)
+    again = prepared(world)
+    world.drain(again.object_key, copy.object_key)
+    assert is_alone(world, again)
+
+
+def test_nobody_looks_through_another_tenant_s_names(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    copy = prepared(world)
+    world.drain(copy.object_key)
+
+    assert world.items.duplicate_of(uuid4(), copy.item_id) is None
+
+
+def test_two_uploads_of_the_same_bytes_at_once_are_one_item(world: World) -> None:
+    uploads = [prepared(world) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(world.deliver, [upload.object_key for upload in uploads]))
+    world.drain(*(upload.object_key for upload in uploads), *world.events.published)
+
+    [item] = {service.resolve(world.user_id, upload.item_id, items=world.items).item_id for upload in uploads}
+    assert is_alone(world, next(upload for upload in uploads if upload.item_id == item))
+    assert world.calls() == (1, 1)
+    assert world.rows("duplicates") == 3
+
+
+def test_an_upload_whose_worker_died_before_the_object_came_gets_it_from_the_next(world: World) -> None:
+    item = world.upload()
+    world.client.delete_object(Bucket=world.bucket, Key=item.object_key)
+    copy = prepared(world)
+
+    world.drain(copy.object_key, item.object_key)
+
+    assert is_alone(world, item)
+    assert service.resolve(world.user_id, copy.item_id, items=world.items).item_id == item.item_id
+
+
+def test_an_original_that_somebody_took_out_of_the_bucket_is_put_back_by_its_copy(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.client.delete_object(Bucket=world.bucket, Key=item.object_key)
+
+    world.drain(prepared(world).object_key, item.object_key)
+
+    assert is_alone(world, item)
+    assert world.images.get(item.object_key, max_bytes=10**6)[0] == picture()
+
+
+def test_bytes_that_another_item_had_until_now_are_an_item_of_their_own(world: World) -> None:
+    """Its object was replaced, and nobody told us yet: the copy waits for that, and is not taken for one."""
+    item = world.upload()
+    world.drain(item.object_key)
+    world.put(item.object_key, picture("blue"))
+    copy = prepared(world)
+
+    world.drain(copy.object_key, item.object_key)
+
+    assert world.rows("items") == 2
+    assert world.now(copy).sha256 == sha256(picture()).digest()
+    assert world.now(item).sha256 == sha256(picture("blue")).digest()
+    assert {world.now(copy).status, world.now(item).status} == {Status.READY}
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_an_item_that_goes_while_its_copy_is_settled_takes_nothing_with_it(world: World, replaced: bool) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    copy = prepared(world)
+    head = world.images.head
+
+    def head_then_it_goes(key: str) -> Any:
+        found = head(key)
+        if key == item.object_key:
+            world.images.head = head
+            if replaced:
+                world.put(key, picture("blue"))
+                world.deliver(key)
+            else:
+                world.delete(item)
+        return found
+
+    world.images.head = head_then_it_goes
+
+    world.drain(copy.object_key)
+
+    assert world.now(copy).sha256 == sha256(picture()).digest()
+    assert world.now(copy).status is Status.READY
+
+
+def test_a_copy_is_not_taken_for_the_picture_that_is_put_in_its_place(world: World) -> None:
     item = world.upload()
     world.drain(item.object_key)
     key = world.put(f"{world.user_id}/images/copy.jpg", picture())
+    delete = world.images.delete
+
+    def put_another(_keys: Any) -> None:
+        raise Crash
+
+    world.images.delete = put_another
+    with pytest.raises(Crash):
+        world.deliver(key)
+    world.images.delete = delete
+    world.put(key, picture("blue"))
+
     world.drain(key)
-    copy = world.items.find_by_key(world.user_id, key)
-    assert copy
+    world.drain(key)
 
-    world.delete(copy)
+    assert key in world.objects()
+    other = world.items.find_by_key(world.user_id, key)
+    assert other
+    assert other.sha256 == sha256(picture("blue")).digest()
 
-    assert world.now(item).status is Status.READY
-    assert sorted(world.objects()) == sorted(s3.keys_of(item.user_id, item.item_id, item.object_key))
+
+@pytest.mark.parametrize("how", [crash, outage])
+@pytest.mark.parametrize("call", ["head", "delete", "put"])
+def test_a_worker_stopped_while_it_settles_a_duplicate_loses_nothing(
+    world: World, how: Callable[[], None], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.client.delete_object(Bucket=world.bucket, Key=item.object_key)
+    copy = prepared(world)
+    stop, really = once(how), getattr(world.images, call)
+
+    def stopped(*args: Any, **options: Any) -> Any:
+        stop()
+        return really(*args, **options)
+
+    monkeypatch.setattr(world.images, call, stopped)
+
+    world.drain(copy.object_key)
+
+    assert is_alone(world, item)
+    assert world.events.of(DuplicateFound)
+
+
+@pytest.mark.parametrize("how", [crash, outage])
+def test_a_duplicate_whose_announcement_was_lost_is_announced_again(world: World, how: Callable[[], None]) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    copy = prepared(world)
+    calls = iter(range(10))
+
+    def second_time() -> None:
+        if next(calls) == 1:
+            how()
+
+    world.events.before = second_time
+
+    world.drain(ImageUploaded(world.user_id, copy.item_id, 1))
+
+    assert world.events.of(DuplicateFound)
+    assert is_alone(world, item)
+
+
+def test_what_was_written_on_a_copy_already_goes_to_its_item(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    edit = partial(service.edit, world.user_id, items=world.items, reindex=reindex, events=world.events)
+    edit(item.item_id, {"notes": "The first one's.", "tags": ["travel"]})
+    copy = prepared(world)
+    edit(copy.item_id, {"title": "Harbour", "notes": "Not these.", "tags": ["boats", "travel"], "favorite": True})
+
+    world.drain(copy.object_key, *world.events.published[-1:])
+
+    now = world.now(item)
+    assert (now.title, now.notes, now.tags, now.favorite) == ("Harbour", "The first one's.", ["travel", "boats"], True)
+    assert is_alone(world, item)
+    findable = world.owner.execute(
+        "SELECT item_id FROM item_words WHERE user_id = %s AND word = 'harbour'", [world.user_id]
+    ).fetchall()
+    assert findable == [(item.item_id,)]
+
+
+def test_an_item_whose_object_is_replaced_by_another_one_s_bytes_becomes_a_name_of_that(world: World) -> None:
+    first, second = world.upload(picture("red")), world.upload(picture("blue"))
+    world.drain(first.object_key, second.object_key)
+    world.put(second.object_key, picture("red"))
+
+    world.drain(second.object_key)
+
+    assert is_alone(world, first)
+    assert service.resolve(world.user_id, second.item_id, items=world.items).item_id == first.item_id
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
@@ -735,6 +1133,44 @@ def test_a_forced_analysis_is_a_new_version_and_the_old_one_is_kept(world: World
     assert [analysis.version for analysis in versions] == [2, 1]
     assert world.now(item).status is Status.READY
     assert world.analyzer.calls == 2
+
+
+def test_an_analysis_by_a_named_provider_is_asked_of_that_one_and_only_this_time(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.analyzers["openai"] = CountingAnalyzer()
+    again = partial(
+        service.reanalyze,
+        world.user_id,
+        item.item_id,
+        force=True,
+        is_analyzed=True,
+        items=world.items,
+        events=world.events,
+    )
+
+    again(provider="openai", model="gpt-6-luna")
+    named = world.now(item)
+    world.drain(*world.events.published[-1:])
+    again()
+    world.drain(*world.events.published[-1:])
+
+    assert (named.analysis_provider, named.analysis_model) == ("openai", "gpt-6-luna")
+    assert world.analyzers["openai"].calls == 1
+    assert world.analyzer.calls == 2
+    assert world.now(item).analysis_provider is None
+
+
+def test_a_replaced_object_is_analyzed_by_whoever_is_configured(world: World) -> None:
+    item = world.upload()
+    world.drain(item.object_key)
+    world.owner.execute("UPDATE items SET analysis_provider = 'openai' WHERE item_id = %s", [item.item_id])
+    world.analyzers["openai"] = CountingAnalyzer()
+    world.put(item.object_key, picture("blue"))
+
+    world.drain(item.object_key)
+
+    assert world.analyzers["openai"].calls == 0
 
 
 def test_an_analyzed_item_is_not_analyzed_again_unless_forced(world: World) -> None:

@@ -19,6 +19,7 @@ from app.platform import aws, wiring
 from app.platform.database import Database
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded
 from app.platform.settings import SearchSettings, StageSettings
+from app.platform.tracing import NO_TRACING
 from app.search.store import SearchStore
 from lambdas.analyzer.handler import handler as analyzer
 from lambdas.embedder.handler import handler as embedder
@@ -58,11 +59,13 @@ def wired(
         "images": images,
         "events": events,
         "analyzer": CountingAnalyzer(),
+        "tracer": NO_TRACING,
+        "quota": None,
         "embedder": CountingEmbedder(),
         "stage_settings": StageSettings(queue_url="https://queue"),
     }
     for name, collaborator in collaborators.items():
-        monkeypatch.setattr(wiring, name, lambda built=collaborator: built)
+        monkeypatch.setattr(wiring, name, lambda *_, built=collaborator: built)
     monkeypatch.setattr(aws, "client", lambda _service: sqs)
 
 

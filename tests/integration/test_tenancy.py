@@ -16,7 +16,7 @@ from app.platform.database import Database
 from app.search import store as search_store
 from app.search.models import DIMENSIONS, Document
 
-TABLES = ["items", "analyses", "item_search"]
+TABLES = ["items", "analyses", "item_search", "item_postings", "item_vectors"]
 
 
 @pytest.fixture
@@ -57,7 +57,13 @@ def test_a_select_without_a_where_sees_one_tenant(database_pool: Database, mine:
 def test_an_update_without_a_where_touches_one_tenant(
     database_pool: Database, owner: psycopg.Connection, mine: Item, yours: Item, table: str
 ) -> None:
-    column = {"items": "title", "analyses": "trace_id", "item_search": "category"}[table]
+    column = {
+        "items": "title",
+        "analyses": "trace_id",
+        "item_search": "category",
+        "item_postings": "lexeme",
+        "item_vectors": "embedding_model",
+    }[table]
 
     with database_pool.tenant(mine.user_id) as connection:
         touched = connection.execute(f"UPDATE {table} SET {column} = 'taken'".encode()).rowcount
@@ -115,16 +121,56 @@ def test_without_a_tenant_nothing_is_there(database_pool: Database, mine: Item, 
     assert (rows, touched) == ([], 0)
 
 
+# Rows for the tables in which an item leaves none.
+OTHER_ROWS = """
+INSERT INTO duplicates (user_id, item_id, duplicate_of) VALUES (%(user_id)s, gen_random_uuid(), %(item_id)s);
+INSERT INTO jobs (user_id, job_id, kind) VALUES (%(user_id)s, %(item_id)s, 'export');
+INSERT INTO export_parts (user_id, job_id, part, receipt, directory, listing)
+  VALUES (%(user_id)s, %(item_id)s, 1, '{}', '', '');
+INSERT INTO usage_days (user_id, day, kind, used) VALUES (%(user_id)s, current_date, 'chats', 1);
+INSERT INTO usage_reservations (user_id, reservation_id, day, kind, most_usd, expires_at)
+  VALUES (%(user_id)s, gen_random_uuid(), current_date, 'chats', 0, now() + interval '1 hour');
+INSERT INTO deleted_users (user_id) VALUES (%(user_id)s);
+"""
+CATALOGUE = """
+SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class
+JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'user_id'
+WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+"""
+WITHOUT_WHERE = {
+    "SELECT": "SELECT user_id FROM {}",
+    "UPDATE": "UPDATE {} SET user_id = user_id RETURNING user_id",
+    "DELETE": "DELETE FROM {} RETURNING user_id",
+}
+
+
 def test_every_table_of_tenants_forces_its_policies_on_its_owner_too(owner: psycopg.Connection) -> None:
     """Whoever runs migrations on AWS owns the tables and is no superuser; a new table must not forget it."""
-    rows = owner.execute("""
-        SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class
-        JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'user_id'
-        WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
-    """).fetchall()
+    rows = owner.execute(CATALOGUE).fetchall()
 
     assert {*TABLES} <= {name for name, _ in rows}
     assert [name for name, is_forced in rows if not is_forced] == []
+
+
+@pytest.mark.parametrize("privilege", WITHOUT_WHERE)
+def test_in_every_table_that_there_is_a_statement_without_a_where_reaches_one_tenant(
+    database_pool: Database, owner: psycopg.Connection, mine: Item, yours: Item, privilege: str
+) -> None:
+    tables = [name for name, _ in owner.execute(CATALOGUE).fetchall()]
+    for item in (mine, yours):
+        with psycopg.ClientCursor(owner) as cursor:
+            cursor.execute(OTHER_ROWS, {"user_id": item.user_id, "item_id": item.item_id})
+
+    for table in tables:
+        with database_pool.tenant(mine.user_id) as connection:
+            allowed = connection.execute("SELECT has_table_privilege(%s, %s) AS it", [table, privilege]).fetchone()
+            if allowed and allowed["it"]:
+                reached = connection.execute(WITHOUT_WHERE[privilege].format(table).encode()).fetchall()
+                assert {row["user_id"] for row in reached} == {mine.user_id}, table
+            connection.rollback()
+        theirs = owner.execute(f"SELECT count(*) FROM {table} WHERE user_id = %s".encode(), [yours.user_id]).fetchone()
+        assert theirs, table
+        assert theirs[0] > 0, f"give both tenants a row in {table}: OTHER_ROWS"
 
 
 def test_a_tenant_is_forgotten_when_its_transaction_ends(app_url: str, mine: Item) -> None:

@@ -15,14 +15,25 @@ import pytest
 from scripts import bundle
 
 # What a handler may have imported when its module is loaded; everything heavier waits for its first use.
-HEAVY = {"anthropic", "langgraph", "numpy", "onnxruntime", "openai", "rapidocr", "tokenizers", "voyageai"}
+HEAVY = {
+    "anthropic", "langchain", "langchain_core", "langgraph", "langsmith", "numpy", "onnxruntime", "openai", "rapidocr",
+    "tavily", "tokenizers", "voyageai",
+}  # fmt: skip
 # Which bundles may carry what is heavy at all: a cold start also pays for unpacking it.
-CARRIED = {"anthropic": {"analyzer"}, "PIL": {"analyzer", "image_processor"}, "voyageai": set(), "numpy": set()}
+CARRIED: dict[str, set[str]] = {
+    "anthropic": {"analyzer", "chat"},
+    "langgraph": {"chat"},
+    "openai": {"analyzer"},
+    "langsmith": {"chat"},  # LangChain imports it
+    "PIL": {"analyzer", "image_processor"},
+    "voyageai": set(),
+    "numpy": set(),
+}
 OPTIONAL = {
     "PIL": set(),  # decodes in a process of its own
-    "fastapi": {"api"},
-    "jose": {"api", "realtime"},
-    "pgvector": {"api", "embedder"},
+    "fastapi": {"api", "chat"},
+    "jose": {"api", "chat", "realtime"},
+    "pgvector": {"api", "chat", "embedder"},
     "yoyo": {"migrate"},
 }
 LIMIT_BYTES = 250 * 1024 * 1024
@@ -61,22 +72,34 @@ def test_a_heavy_package_is_in_the_bundle_that_needs_it_and_in_no_other(built: P
 
 
 @pytest.mark.parametrize(
-    ("built", "factory"),
-    [("analyzer", "analyzer"), ("embedder", "embedder"), ("api", "embedder")],
+    ("built", "collaborator"),
+    [
+        ("analyzer", "_vendor('claude'), wiring._vendor('bedrock'), wiring._vendor('openai')"),
+        ("analyzer", "LangSmith('key', base_url='http://127.0.0.1:9', project='p')"),
+        ("embedder", "embedder()"),
+        ("api", "embedder()"),
+        ("api", "LangSmith('key', base_url='http://127.0.0.1:9', project='p')"),
+        ("chat", "_chat_model(wiring.chat_settings())"),
+        ("chat", "embedder()"),
+    ],
     indirect=["built"],
 )
-def test_a_paid_provider_can_be_built_from_the_bundle_of_whoever_calls_it(built: Path, factory: str) -> None:
+def test_a_paid_provider_can_be_built_from_the_bundle_of_whoever_calls_it(built: Path, collaborator: str) -> None:
     environment = {
         "CLOUD": "aws",
         "ENVIRONMENT": "test",
         "ANALYSIS_PROVIDER": "claude",
         "EMBEDDING_PROVIDER": "voyage",
+        "CHAT_PROVIDER": "claude",
+        "CHECKPOINTS_TABLE": "checkpoints",
+        "SESSIONS_TABLE": "sessions",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
     script = (
         "import os, sys; sys.path = [p for p in sys.path if 'site-packages' not in p];"
         f"sys.path.insert(0, {str(built)!r}); os.environ.update({environment!r});"
-        f"from app.platform import wiring; print(wiring.{factory}())"
+        "from app.platform import wiring, langsmith; wiring.LangSmith = langsmith.LangSmith;"
+        f"print(wiring.{collaborator})"
     )
 
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, cwd="/")
@@ -144,3 +167,32 @@ def test_each_lambda_is_locked_to_the_versions_that_are_tested_here() -> None:
     for function in bundle.FUNCTIONS:
         locked = pins(bundle.ROOT / "lambdas" / function / "requirements.txt")
         assert locked.items() <= tested.items(), function
+
+
+@pytest.mark.parametrize("built", ["api"], indirect=True)
+def test_the_api_answers_from_its_bundle_with_what_was_pruned_gone(built: Path) -> None:
+    event = {
+        "version": "2.0",
+        "routeKey": "GET /health",
+        "rawPath": "/health",
+        "rawQueryString": "",
+        "headers": {"host": "api.example.com"},
+        "requestContext": {
+            "http": {"method": "GET", "path": "/health", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
+            "requestId": "request-1",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+    script = (
+        "import json, os, sys; sys.path = [p for p in sys.path if 'site-packages' not in p];"
+        f"sys.path.insert(0, {str(built)!r}); os.environ.update(CLOUD='aws', ENVIRONMENT='test', LOG_LEVEL='ERROR');"
+        f"import handler; answer = handler.handler({event!r}, None);"
+        "print(answer['statusCode'], json.loads(answer['body'])['status'])"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, cwd="/")
+
+    assert done.stdout.splitlines()[-1:] == ["200 healthy"], done.stderr
+    assert "Warning" not in done.stderr
+    assert not (built / "pydantic" / "v1").exists()

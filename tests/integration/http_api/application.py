@@ -26,8 +26,10 @@ from app.platform import aws, build_info, settings, wiring
 from app.search import documents
 from app.search import store as search_store
 from app.search.models import DIMENSIONS
+from tests.integration.conversations import checkpoints_table, sessions_table
 
-BUCKET, CHECKPOINTS = "images-under-test", "checkpoints-under-test"
+BUCKET, CHECKPOINTS, REQUESTS = "images-under-test", "checkpoints-under-test", "requests-under-test"
+SESSIONS, CONNECTIONS = "sessions-under-test", "connections-under-test"
 ISSUER, CLIENT_ID, KID = "https://cognito.example.com/pool", "the-client", "key-1"
 MIB = 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -132,6 +134,40 @@ class User:
 
     def upload(self, body: bytes = PNG, *, filename: str = "photo.png", content_type: str = "image/png") -> Any:
         return self.http.post("/items", files={"file": (filename, body, content_type)}, headers=self.headers)
+
+
+def given_account(user: User) -> User:
+    """Somebody whom the user pool knows too."""
+    created = boto3.client("cognito-idp").admin_create_user(
+        UserPoolId=wiring.account_settings().cognito_user_pool_id, Username=f"{uuid4()}@example.com"
+    )["User"]
+    return User(user.http, user.pool, UUID(created["Username"]))
+
+
+def create_tables() -> None:
+    """What the application keeps in DynamoDB."""
+    client = boto3.client("dynamodb")
+    sessions_table(client, SESSIONS)
+    checkpoints_table(client, CHECKPOINTS)
+    client.create_table(
+        TableName=REQUESTS,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.create_table(
+        TableName=CONNECTIONS,
+        KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("connection_id", "user_id")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "user_id-index",
+                "KeySchema": [{"AttributeName": "user_id", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
 
 
 def objects_of(user: User) -> list[str]:

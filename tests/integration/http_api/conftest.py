@@ -1,24 +1,38 @@
 """The whole application over HTTP: real PostgreSQL, S3 and DynamoDB by moto, real tokens."""
 
+import asyncio
+import importlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
+import psycopg
 import pytest
 from moto import mock_aws
 from starlette.testclient import TestClient
 
-from app.api import create_app
+from app import api
+from app.chat import api as chat_api
+from app.chat.function import ChatFunction
 from app.platform import wiring
+from app.platform.application import assemble
+from tests.fakes import RecordingEvents
+from tests.integration.http_api.answering import InvokedHere
 from tests.integration.http_api.application import (
     BUCKET,
     CHECKPOINTS,
     CLIENT_ID,
+    CONNECTIONS,
     ISSUER,
+    REQUESTS,
+    SESSIONS,
     Embedder,
     Pool,
     User,
+    create_tables,
     forget_collaborators,
 )
+from tests.integration.http_api.belongings import Belongings, given_belongings
 
 
 @pytest.fixture(scope="package")
@@ -50,19 +64,22 @@ def environment(app_url: str, pool: Pool) -> Iterator[pytest.MonkeyPatch]:
             "ANALYSIS_PROVIDER": "local",
             "EMBEDDING_PROVIDER": "local",
             "CHECKPOINTS_TABLE": CHECKPOINTS,
-            "SESSIONS_TABLE": "sessions-under-test",
+            "REQUESTS_TABLE": REQUESTS,
+            "SESSIONS_TABLE": SESSIONS,
+            "CONNECTIONS_TABLE": CONNECTIONS,
+            "WEBSOCKET_CALLBACK_URL": "https://live.example.com",
+            "CHAT_PROVIDER": "local",
+            "CHAT_FUNCTION_NAME": "chat-under-test",
+            "QUEUE_URL": "https://sqs.example.com/jobs",
         }
         for name, value in variables.items():
             patch.setenv(name, value)
         boto3.client("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
-        boto3.client("dynamodb").create_table(
-            TableName=CHECKPOINTS,
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_tables()
+        people = boto3.client("cognito-idp").create_user_pool(PoolName="people", UsernameAttributes=["email"])
+        patch.setenv("COGNITO_USER_POOL_ID", people["UserPool"]["Id"])
         forget_collaborators()
         yield patch
         forget_collaborators()
@@ -93,7 +110,30 @@ def reconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None
 
 @pytest.fixture(scope="module")
 def http(environment: pytest.MonkeyPatch) -> TestClient:
-    return TestClient(create_app(), raise_server_exceptions=False)
+    # Behind one gateway, as they are for callers.
+    return TestClient(assemble((*api.ROUTERS, *chat_api.ROUTERS)), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="package")
+def chat_handler() -> Iterator[Callable[[Any, Any], Any]]:
+    """The entry point of the function that answers, with the event loop that Mangum looks for while it is imported."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield importlib.import_module("lambdas.chat.handler").handler
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def chat_function(
+    environment: pytest.MonkeyPatch, chat_handler: Callable[[Any, Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InvokedHere]:
+    """The function that answers, on this machine."""
+    invoked = InvokedHere(chat_handler)
+    function = ChatFunction(lambda: invoked, "chat-under-test")
+    monkeypatch.setattr(wiring, "chat_function", lambda: function)
+    yield invoked
+    invoked.finish()
 
 
 @pytest.fixture
@@ -104,3 +144,25 @@ def user(http: TestClient, pool: Pool) -> User:
 @pytest.fixture
 def stranger(http: TestClient, pool: Pool) -> User:
     return User(http, pool)
+
+
+@pytest.fixture
+def published(environment: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch) -> RecordingEvents:
+    """What the application would have told the bus."""
+    events = RecordingEvents()
+    monkeypatch.setattr(wiring, "events", lambda: events)
+    return events
+
+
+@pytest.fixture
+def own(owner: psycopg.Connection, user: User, published: RecordingEvents, chat_function: InvokedHere) -> Belongings:
+    """Somebody who has everything that one can have."""
+    return given_belongings(owner, user)
+
+
+@pytest.fixture
+def theirs(
+    owner: psycopg.Connection, stranger: User, published: RecordingEvents, chat_function: InvokedHere
+) -> Belongings:
+    """Somebody else who has."""
+    return given_belongings(owner, stranger)

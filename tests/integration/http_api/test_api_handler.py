@@ -133,8 +133,8 @@ def test_nothing_to_say_survives_the_gateway(handler: Mangum, user: User) -> Non
     assert (answer["statusCode"], answer["body"]) == (204, "")
 
 
-def test_an_unexpected_error_is_a_problem_behind_the_gateway_too(
-    handler: Mangum, user: User, monkeypatch: pytest.MonkeyPatch
+def test_an_unexpected_error_is_a_problem_behind_the_gateway_too_and_logged_once(
+    handler: Mangum, user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> None:
         raise RuntimeError("the inside")
@@ -146,6 +146,7 @@ def test_an_unexpected_error_is_a_problem_behind_the_gateway_too(
     assert answer["statusCode"] == 500
     assert answer["headers"]["x-request-id"] == "gateway-request-1"
     assert body_of(answer)["detail"] == "Something went wrong on our side."
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["unexpected error"]
 
 
 def test_health_answers_behind_the_gateway(handler: Mangum) -> None:

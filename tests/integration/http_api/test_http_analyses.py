@@ -1,10 +1,13 @@
 """Analyses over HTTP, and sending items through the pipeline again."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
+import pytest
 from starlette.testclient import TestClient
 
+from app.platform import wiring
 from tests.integration.http_api.application import User, assert_problem, given_item, given_searchable
 
 
@@ -42,12 +45,50 @@ def test_new_renditions_are_under_way(user: User) -> None:
     assert (answer.status_code, answer.json()["status"]) == (202, "processing")
 
 
-def test_a_provider_that_is_not_configured_is_refused(user: User) -> None:
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"provider": "somebody-elses"},
+        {"provider": "bedrock"},
+        {"provider": "openai", "model": "gpt-6-astra"},
+        {"model": "gpt-6-luna"},
+        {"provider": "openai", "model": "../../"},
+        {"provider": ""},
+    ],
+)
+def test_a_provider_or_model_that_is_not_offered_is_refused_and_the_offer_is_told(
+    user: User, reconfigured: Callable[..., None], named: dict[str, str]
+) -> None:
+    reconfigured(ANALYSIS_ALLOWED='{"openai": ["gpt-6-luna"]}')
     item_id = given_searchable(user, "a lighthouse")
 
-    answer = user.post(f"/items/{item_id}/analyze", {"provider": "somebody-elses"})
+    problem = assert_problem(user.post(f"/items/{item_id}/analyze", {"force_reanalyze": True, **named}), 422)
 
-    assert_problem(answer, 422)
+    assert problem["detail"] == "Analyses are offered by: local (default); openai (default, gpt-6-luna)."
+    assert user.get(f"/items/{item_id}").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ({"provider": "openai", "model": "gpt-6-luna"}, ("openai", "gpt-6-luna")),
+        ({"provider": "openai"}, ("openai", None)),
+        ({"provider": "local"}, ("local", None)),
+        ({}, (None, None)),
+    ],
+)
+def test_a_provider_that_is_offered_is_remembered_with_the_item(
+    user: User, reconfigured: Callable[..., None], named: dict[str, str], kept: tuple[str | None, str | None]
+) -> None:
+    reconfigured(ANALYSIS_ALLOWED='{"openai": ["gpt-6-luna"]}')
+    item_id = given_searchable(user, "a lighthouse")
+
+    answer = user.post(f"/items/{item_id}/analyze", {"force_reanalyze": True, **named})
+
+    item = wiring.items().get(user.user_id, item_id)
+    assert answer.status_code == 202
+    assert item
+    assert (item.analysis_provider, item.analysis_model) == kept
 
 
 def test_an_image_that_was_never_uploaded_is_a_conflict(user: User, owner: psycopg.Connection) -> None:

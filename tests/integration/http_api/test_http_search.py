@@ -4,6 +4,8 @@ import pytest
 
 from app.platform import wiring
 from app.platform.errors import Unavailable
+from app.platform.parameters import Secret
+from app.search.voyage import VoyageEmbedder
 from tests.integration.http_api.application import Embedder, User, assert_problem, given_searchable, on
 
 
@@ -60,12 +62,13 @@ def test_a_search_never_leaves_its_tenant(user: User, stranger: User) -> None:
 
 
 def test_filters_narrow_every_mode(user: User) -> None:
-    wanted = given_searchable(user, "Lemon tart", category="recipe", tags=["a", "b"], taken_at=on(2))
+    wanted = given_searchable(user, "Lemon tart", category="recipe", tags=["a", "b"], taken_at=on(2), favorite=True)
     given_searchable(user, "Lemon soap", category="product", tags=["a"], taken_at=on(9))
 
     for mode in ("bm25", "vector", "hybrid"):
         for narrow in (
             {"category_filter": "recipe"},
+            {"favorite": True},
             {"tags": ["b"]},
             {"tags": ["b", "a"]},
             {"from": "2024-05-01T00:00:00Z", "to": "2024-05-03T00:00:00Z"},
@@ -139,3 +142,18 @@ def test_without_the_embedder_hybrid_answers_from_words_and_says_so(
     assert hybrid.json()["abstained"] is False
     assert_problem(vector, 503)
     assert vector.headers["retry-after"] == "7"
+
+
+def test_without_the_providers_key_words_are_searched_and_a_vector_search_names_what_is_missing(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_searchable(user, "Lemon tart")
+    key = Secret(wiring.parameters(), "voyage_api_key")
+    monkeypatch.setattr(wiring, "embedder", lambda: VoyageEmbedder(key, base_url="http://127.0.0.1:9"))
+
+    hybrid, vector = (user.post("/search", {"query": "lemon", "search_type": kind}) for kind in ("hybrid", "vector"))
+
+    assert hybrid.json()["degraded"] == ["vector"]
+    assert hybrid.json()["total_results"] == 1
+    assert "/collections/test/voyage_api_key" in assert_problem(vector, 503)["detail"]
+    assert int(vector.headers["retry-after"]) > 0

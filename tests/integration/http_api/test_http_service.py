@@ -1,6 +1,9 @@
 """The service about itself."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -56,6 +59,38 @@ def test_not_ready_when_something_is_down(
     assert answer.status_code == 503
     assert answer.json()["status"] == "unavailable"
     assert [name for name, found in answer.json()["checks"].items() if not found["ok"]] == [check]
+
+
+@pytest.fixture
+def forbidden() -> Iterator[str]:
+    """The address of an S3 that answers 403, as for a bucket that is somebody else's."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(403)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_not_ready_while_the_bucket_is_refused(
+    http: TestClient, reconfigured: Callable[..., None], forbidden: str
+) -> None:
+    reconfigured(AWS_ENDPOINT_URL_S3=forbidden)
+
+    answer = http.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert [name for name, found in answer.json()["checks"].items() if not found["ok"]] == ["storage"]
 
 
 def test_the_openapi_document_is_public(http: TestClient) -> None:

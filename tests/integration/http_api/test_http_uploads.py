@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -311,3 +313,64 @@ def test_what_is_done_or_was_never_sent_is_no_backlog(user: User, owner: psycopg
         given_item(owner, user, status="uploading", created_at="2024-05-01T12:00:00Z")
 
     assert user.upload().status_code == 201
+
+
+def files(count: int, size: int = 1) -> dict[str, Any]:
+    return {"files": [{"filename": f"{n}.png", "content_type": "image/png", "file_size": size} for n in range(count)]}
+
+
+def test_a_collection_has_room_for_so_many_items(user: User, reconfigured: Callable[..., None]) -> None:
+    reconfigured(USER_ITEMS_MAX="3")
+    user.post("/uploads", files(2))
+
+    assert user.upload(b"one").status_code == 201
+    refused = [user.post("/uploads", files(1)), user.upload(b"another")]
+
+    for answer in refused:
+        assert_problem(answer, 429)
+        assert "At most 3 items" in answer.json()["detail"]
+        assert int(answer.headers["retry-after"]) > 0
+    assert user.upload(b"one").status_code == 200  # what is there already needs no room
+    assert user.get("/items").json()["total"] == 3
+
+
+def test_a_collection_has_room_for_so_many_bytes(user: User, reconfigured: Callable[..., None]) -> None:
+    reconfigured(USER_BYTES_MAX=str(10 * MIB))
+    assert user.post("/uploads", files(2, 4 * MIB)).status_code == 201
+
+    assert (
+        "At most 10 MiB in all, and you have 8 MiB."
+        in assert_problem(user.post("/uploads", files(1, 3 * MIB)), 429)["detail"]
+    )
+    assert user.post("/uploads", files(1, 2 * MIB)).status_code == 201
+
+
+def test_what_is_deleted_makes_room(user: User, reconfigured: Callable[..., None]) -> None:
+    reconfigured(USER_ITEMS_MAX="1")
+    item = user.upload(b"one").json()
+
+    assert_problem(user.upload(b"another"), 429)
+    user.delete(f"/items/{item['id']}")
+
+    assert user.upload(b"another").status_code == 201
+
+
+def test_the_last_place_is_given_once(user: User, stranger: User, reconfigured: Callable[..., None]) -> None:
+    reconfigured(USER_ITEMS_MAX="3", DATABASE_POOL_SIZE="8")
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: user.post("/uploads", files(1)), range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 5
+    assert stranger.post("/uploads", files(1)).status_code == 201
+
+
+def test_uploads_are_prepared_in_the_order_they_were_declared(user: User) -> None:
+    known = user.upload(b"known").json()
+    declared = files(4)["files"]
+    declared[2]["sha256"] = known["sha256"]
+
+    prepared = user.post("/uploads", {"files": declared}).json()["uploads"]
+
+    assert [entry["item"]["original_filename"] for entry in prepared] == ["0.png", "1.png", "photo.png", "3.png"]
+    assert [entry.get("duplicate") for entry in prepared] == [None, None, True, None]

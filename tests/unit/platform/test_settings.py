@@ -119,7 +119,7 @@ def test_search_starts_from_what_was_measured() -> None:
     assert (search.bm25_k1, search.bm25_b) == (1.2, 0.75)
     assert (search.hybrid_fusion, search.hybrid_bm25_weight, search.hybrid_vector_weight) == ("scores", 0.5, 0.5)
     assert (search.rrf_bm25_weight, search.rrf_vector_weight) == (0.3, 0.7)
-    assert (search.abstain_below, search.abstain_z_weight) == (0.35, 0.15)
+    assert (search.abstain_below, search.abstain_z_weight) == (0.33, 0.15)
     assert (search.rrf_c, search.arm_depth) == (15, 50)
 
 

@@ -1,0 +1,62 @@
+"""A FastAPI application behind our own edge: the same for every function that answers requests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.platform import wiring
+from app.platform.edge import Body, Deadline, Methods, RequestLog
+from app.platform.http import admit, install_error_handlers, tell, unexpected
+from app.platform.idempotency import Idempotency
+
+
+def assemble(routers: Sequence[APIRouter]) -> FastAPI:
+    """Build an application. Does no I/O and reads no environment: that happens at the first request."""
+    app = Application(
+        title="Collections",
+        version="1",
+        summary="A private, searchable memory for the things people photograph and screenshot.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.routers = routers
+    install_error_handlers(app)
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+class Application(FastAPI):
+    """FastAPI with a document that says what really is answered."""
+
+    routers: Sequence[APIRouter] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        application = super().build_middleware_stack()
+        once = Idempotency(application, admit=admit, answers=lambda: wiring.request_store(), tell=tell)
+        bounded = Deadline(Methods(Body(once), allowed=self._methods))
+        guarded = RequestLog(ServerErrorMiddleware(bounded, handler=unexpected))
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            await (guarded if scope["type"] == "http" else application)(scope, receive, send)
+
+        return serve
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            # Only here: a cold start answers requests, and does not describe itself.
+            from app.platform.openapi import complete
+
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
+
+    def _methods(self, path: str) -> set[str]:
+        """What can be done with a path, by any of our routes."""
+        routes = [*self.routes, *(route for router in self.routers for route in router.routes)]
+        fitting = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
+        return {method for route in fitting for method in route.methods or ()}
