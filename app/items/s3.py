@@ -170,12 +170,12 @@ class ImageBucket:
     def presign_get(self, key: str, *, download_as: str | None = None) -> str:
         """A link that opens this one object until it expires, or saves it as `download_as`. Made without asking S3."""
         place, region = self._place
-        # The client has no other way to its signer, which knows when credentials are renewed.
-        signer = self._client._request_signer
+        # The client has no other way to its credentials, which know when they are to be renewed.
+        credentials = self._client._request_signer._credentials
         return presigned_get(
             f"{place}{quote(key, safe='/~')}",
             {"response-content-disposition": f'attachment; filename="{download_as}"'} if download_as else {},
-            credentials=signer.get_auth_instance("s3", region, "s3v4-query").credentials,
+            credentials=credentials.get_frozen_credentials(),
             region=region,
             expires_s=self._settings.presign_seconds,
         )

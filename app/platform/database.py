@@ -1,5 +1,6 @@
 """PostgreSQL: a lazy pool, one transaction per use, always bound to a tenant."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,12 +20,23 @@ Connection = psycopg.Connection[dict[str, Any]]
 # Left alone they come ever further apart, and whoever asks in between gets nothing, although the server is back.
 _RECONNECT_S = 1
 
+# One that was used so recently is not asked whether it lives. By the wall clock: it goes on while a Lambda is frozen.
+_FRESH_S = 1.0
+
 # Raised by the trigger `refuse_deleted_user` (migration 0011): the row would be of somebody who has left.
 _DELETED_USER = "DU001"
 
 
+class _Pooled(psycopg.Connection[dict[str, Any]]):
+    used_at = 0.0
+
+
 class Database:
-    """Connections are opened on first use and checked before each: a frozen Lambda wakes up with dead ones."""
+    """Connections are opened on first use, and checked when they have lain idle: a frozen Lambda wakes with dead ones.
+
+    They commit on their own as far as the driver knows, so that what begins a transaction and binds it to its tenant
+    is one round trip.
+    """
 
     def __init__(self, settings: DatabaseSettings, *, sign_token: Callable[[str], str] | None = None) -> None:
         """Args:
@@ -32,11 +44,12 @@ class Database:
         """
         self._settings = settings
         self._sign_token = sign_token
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
+        self._pool: ConnectionPool[_Pooled] = ConnectionPool(
             self._conninfo,
-            connection_class=psycopg.Connection[dict[str, Any]],
+            connection_class=_Pooled,
             kwargs={
                 "row_factory": dict_row,
+                "autocommit": True,
                 "connect_timeout": settings.database_connect_timeout_s,
                 "options": f"-c statement_timeout={settings.database_statement_timeout_ms}",
             },
@@ -44,7 +57,7 @@ class Database:
             max_size=settings.database_pool_size,
             timeout=settings.database_connect_timeout_s,
             reconnect_timeout=_RECONNECT_S,
-            check=ConnectionPool.check_connection,
+            check=_check,
             num_workers=1,
             open=False,
         )
@@ -57,8 +70,7 @@ class Database:
             Unavailable: no connection to be had, or it was lost.
             NotAuthenticated: a row was added for an account that is deleted; nothing was written.
         """
-        with self._transaction() as connection:
-            connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+        with self._transaction(f"BEGIN; SET LOCAL app.user_id TO '{UUID(str(user_id))}'") as connection:
             yield connection
 
     @contextmanager
@@ -80,11 +92,14 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, begin: str = "BEGIN") -> Iterator[Connection]:
         self._pool.open()
         try:
             with self._pool.connection() as connection:
+                # Prepared, it could not be two statements.
+                connection.execute(begin.encode(), prepare=False)
                 yield connection
+                connection.used_at = time.time()
         except (psycopg.OperationalError, PoolTimeout) as exc:
             raise Unavailable("The database cannot be reached.") from exc
         except psycopg.DatabaseError as exc:
@@ -95,6 +110,11 @@ class Database:
     def _conninfo(self) -> str:
         url = self._settings.database_url
         return with_password(url, self._sign_token(url)) if self._sign_token else url
+
+
+def _check(connection: _Pooled) -> None:
+    if time.time() - connection.used_at > _FRESH_S:
+        ConnectionPool.check_connection(connection)
 
 
 def with_password(url: str, password: str) -> str:

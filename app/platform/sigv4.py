@@ -3,11 +3,12 @@ Version 4)". A page of a list has 150 of them, and botocore's signer, made for a
 """
 
 import hmac
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 
@@ -24,29 +25,43 @@ def presigned_get(url: str, query: Mapping[str, str], *, credentials: Credential
 
     Args:
         url: of the object, its path percent-encoded, without a query.
-        query: what the link asks for beside; not encoded.
+        query: what the link asks for beside, in lower case, which sorts behind the signature's own; not encoded.
     """
-    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    seal = _seal(credentials.access_key, credentials.secret_key, credentials.token, region, expires_s, int(time.time()))
+    asked = [f"{name}={quote(query[name], safe='')}" for name in sorted(query)]
+    host, _, path = url.partition("://")[2].partition("/")
+    canonical = f"GET\n/{path}\n{'&'.join([seal.sorted, *asked])}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+    signature = _keyed(seal.key, seal.head + sha256(canonical.encode()).hexdigest()).hex()
+    return f"{url}?{'&'.join([*asked, seal.sent])}&X-Amz-Signature={signature}"
+
+
+class _Seal(NamedTuple):
+    """What all links of one second have in common: their query in the SDK's order and sorted, what is signed first."""
+
+    sent: str
+    sorted: str
+    head: str
+    key: bytes
+
+
+@lru_cache(maxsize=2)
+def _seal(access_key: str, secret_key: str, token: str | None, region: str, expires_s: int, second: int) -> _Seal:
+    moment = f"{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}"
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
     signed = {
-        **query,
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-        "X-Amz-Credential": f"{credentials.access_key}/{scope}",
+        "X-Amz-Credential": f"{access_key}/{scope}",
         "X-Amz-Date": moment,
         "X-Amz-Expires": str(expires_s),
         "X-Amz-SignedHeaders": "host",
     }
-    if credentials.token is not None:
-        signed["X-Amz-Security-Token"] = credentials.token
+    if token is not None:
+        signed["X-Amz-Security-Token"] = token
     pairs = [f"{name}={quote(value, safe='')}" for name, value in signed.items()]
-    host, _, path = url.partition("://")[2].partition("/")
-    canonical = f"GET\n/{path}\n{'&'.join(sorted(pairs))}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
-    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-    signature = _keyed(_signing_key(credentials.secret_key, moment[:8], region), text).hex()
-    return f"{url}?{'&'.join(pairs)}&X-Amz-Signature={signature}"
+    head = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n"
+    return _Seal("&".join(pairs), "&".join(sorted(pairs)), head, _signing_key(secret_key, moment[:8], region))
 
 
-@lru_cache(maxsize=2)
 def _signing_key(secret_key: str, day: str, region: str) -> bytes:
     key = f"AWS4{secret_key}".encode()
     for part in (day, region, "s3", "aws4_request"):

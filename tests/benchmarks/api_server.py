@@ -50,7 +50,11 @@ def ours() -> ASGIApp:
 def bare(statements: Path) -> ASGIApp:
     recorded: dict[str, list[Statement]] = pickle.loads(statements.read_bytes())  # noqa: S301  # our own file
     pool = ConnectionPool(
-        os.environ["DATABASE_URL"], min_size=8, max_size=8, kwargs={"row_factory": dict_row}, open=True
+        os.environ["DATABASE_URL"],
+        min_size=8,
+        max_size=8,
+        kwargs={"row_factory": dict_row, "autocommit": True},
+        open=True,
     )
     app = FastAPI()
 
@@ -59,7 +63,9 @@ def bare(statements: Path) -> ASGIApp:
             rows: list[Any] = []
             with pool.connection() as connection:
                 for query, parameters in asked:
-                    cursor = connection.execute(query, parameters)
+                    if begins := parameters is None and query.startswith(b"BEGIN"):
+                        connection.commit()
+                    cursor = connection.execute(query, parameters, prepare=False if begins else None)
                     rows += cursor.fetchall() if cursor.description else []
             return Response(json.dumps(rows, default=str), media_type="application/json")
 

@@ -1,6 +1,8 @@
 """Connections to real PostgreSQL: what an outage is, and when it is over."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import psycopg
@@ -28,10 +30,14 @@ def database(owner_url: str, role: str) -> Iterator[Database]:
     database.close()
 
 
+def kill_connections(owner: psycopg.Connection, role: str) -> None:
+    owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+
+
 def lock_out(owner: psycopg.Connection, role: str) -> None:
     """As if the server were down: open connections break, new ones are refused."""
     owner.execute(f'ALTER ROLE "{role}" NOLOGIN')
-    owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+    kill_connections(owner, role)
 
 
 def let_in(owner: psycopg.Connection, role: str) -> None:
@@ -51,3 +57,57 @@ def test_after_an_outage_the_first_request_is_served(owner: psycopg.Connection, 
     let_in(owner, role)
 
     database.ping()
+
+
+def test_a_connection_that_died_while_idle_is_not_given_to_anybody(
+    owner: psycopg.Connection, role: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.ping()
+    kill_connections(owner, role)
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    database.ping()
+
+
+def test_one_that_died_just_after_it_was_used_costs_one_request_at_most(
+    owner: psycopg.Connection, role: str, database: Database
+) -> None:
+    database.ping()
+    kill_connections(owner, role)
+    with suppress(Unavailable):
+        database.ping()
+
+    database.ping()
+
+
+def test_a_tenant_is_bound_for_one_transaction_only(database: Database) -> None:
+    bound = "SELECT current_setting('app.user_id', true) AS user_id"
+    user_id = uuid4()
+    for _ in range(7):  # more often than the driver waits before it prepares a statement
+        with database.tenant(user_id) as connection:
+            row = connection.execute(bound).fetchone()
+            assert row == {"user_id": str(user_id)}
+    with database.all_tenants() as connection:
+        row = connection.execute(bound).fetchone()
+
+    assert row == {"user_id": ""}
+
+
+def test_what_fails_is_rolled_back_whole(owner: psycopg.Connection, role: str, database: Database) -> None:
+    owner.execute(f'CREATE TABLE "{role}_t" (n int)')
+    owner.execute(f'GRANT ALL ON "{role}_t" TO "{role}"')
+    try:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            insert(database, role, 1, then="SELECT 1 / 0")
+        insert(database, role, 2)
+
+        assert owner.execute(f'SELECT n FROM "{role}_t"').fetchall() == [(2,)]
+    finally:
+        owner.execute(f'DROP TABLE "{role}_t"')
+
+
+def insert(database: Database, role: str, number: int, *, then: str = "SELECT 1") -> None:
+    with database.tenant(uuid4()) as connection:
+        connection.execute(f'INSERT INTO "{role}_t" VALUES (%s)', [number])
+        connection.execute(then)

@@ -118,7 +118,8 @@ class User:
         self.headers = {"Authorization": f"Bearer {self.pool.token(self.user_id)}"}
 
     def get(self, path: str, **params: Any) -> Any:
-        return self.http.get(path, params=params, headers=self.headers, follow_redirects=False)
+        # An empty dict would take away the query that stands in the path.
+        return self.http.get(path, params=params or None, headers=self.headers, follow_redirects=False)
 
     def post(self, path: str, body: Any) -> Any:
         return self.http.post(path, json=body, headers=self.headers)
