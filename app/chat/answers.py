@@ -17,6 +17,8 @@ from app.chat.questions import Intent, Wanted, beside_category
 _ENOUGH_SUPPORT = 0.5
 _NEAR_ENOUGH = 0.45
 _NEAR_WITH_SUPPORT = 0.3
+# More than any other sign: who asks on means what was spoken of, if it has all that is asked about.
+_SPOKEN_OF = 2.0
 _TOO_SHORT, _NAME_LENGTH = 12, 70
 _QUOTE_LENGTH = 300
 _LISTED = 10
@@ -86,15 +88,21 @@ class Said:
 NOTHING = Said(NOTHING_FOUND)
 
 
-def find(intent: Intent, found: Sequence[Found]) -> Said:
-    """What the item that is most about the question says to it; of several that name all of it, each."""
-    fitting = _fitting(intent, found)
+def find(intent: Intent, found: Sequence[Found], *, before: Sequence[str] = ()) -> Said:
+    """What the item that is most about the question says to it; of several that name all of it, each.
+
+    Args:
+        before: ids of the items that were spoken of last: where they answer, they are meant.
+    """
+    fitting = _fitting(intent, found, before)
     if not fitting:
         return NOTHING
     told = [(item, _told(intent, item)) for item in fitting]
     answering = [(item, text) for item, text in told if text]
     if not answering:
         item = fitting[0]
+        if not intent.refers and item.support(intent.topic) < 1:
+            return NOTHING
         return Said(f"I found this, but it does not say that: {item.headline} {item.cite}", (item.item_id,))
     chosen = answering[:3] if _is_about_each(intent, answering) else answering[:1]
     return Said(_lines(f"{text} {item.cite}" for item, text in chosen), tuple(item.item_id for item, _ in chosen))
@@ -107,12 +115,18 @@ def _is_about_each(intent: Intent, answering: Sequence[tuple[Found, str]]) -> bo
     return is_open and all(item.support(intent.topic) == 1 for item, _ in answering[:3])
 
 
-def _fitting(intent: Intent, found: Sequence[Found]) -> list[Found]:
-    if intent.refers:
+def _fitting(intent: Intent, found: Sequence[Found], before: Sequence[str]) -> list[Found]:
+    if intent.refers and before:
         return list(found)
     ranked = sorted(
         (
-            (item.support(intent.topic) + item.similarity + 0.3 * (item.category == intent.category), item)
+            (
+                item.support(intent.topic)
+                + item.similarity
+                + 0.3 * (item.category == intent.category)
+                + _SPOKEN_OF * (str(item.item_id) in before and item.support(intent.topic) == 1),
+                item,
+            )
             for item in found
         ),
         key=lambda pair: -pair[0],
@@ -122,6 +136,9 @@ def _fitting(intent: Intent, found: Sequence[Found]) -> list[Found]:
 
 def is_supported(intent: Intent, item: Found) -> bool:
     """Whether an item is about the question at all: by its words, by its meaning, or by some of both."""
+    if not intent.topic:
+        # By its meaning alone; what was not looked for is what was given.
+        return not item.similarity or item.similarity >= _NEAR_ENOUGH
     support = item.support(intent.topic)
     return (
         support >= _ENOUGH_SUPPORT
@@ -135,7 +152,7 @@ def _told(intent: Intent, item: Found) -> str:
     found = extracts.passages(item.own_words, item.lines)
     if intent.wanted is Wanted.PRICE:
         return _price(intent, item, found)
-    best = extracts.best(found, intent.topic, intent.wanted)
+    best = extracts.best(found, intent.topic, intent.wanted, name=item.headline, aspect=intent.aspect)
     if best:
         if intent.wanted in (Wanted.INGREDIENTS, Wanted.STEPS):
             return f"{item.name}:\n" + "\n".join(f"- {_bare(passage.text)}" for passage in best)
@@ -206,7 +223,8 @@ def choose(intent: Intent, found: Sequence[Found]) -> Said:
         place = int(intent.choice)
         if not -len(found) <= place < len(found):
             return NOTHING
-        return find(Intent(intent.text, wanted=intent.wanted, topic=intent.topic, refers=True), [found[place]])
+        chosen, asked = found[place], Intent(intent.text, wanted=intent.wanted, topic=intent.topic, refers=True)
+        return find(asked, [chosen], before=[str(chosen.item_id)])
     if intent.choice in ("cheapest", "dearest"):
         return _by_price(intent, found)
     dated = sorted((item for item in found), key=lambda item: item.days[0], reverse=intent.choice == "latest")

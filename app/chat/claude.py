@@ -19,7 +19,7 @@ from app.platform import spending
 from app.platform.errors import AppError, Unavailable
 from app.platform.logs import logger
 from app.platform.parameters import Secret
-from app.platform.providers import ASK_AGAIN_S, failure_of
+from app.platform.providers import ASK_AGAIN_S, asking, failure_of
 from app.platform.settings import ChatSettings
 
 _NO_KEY = SecretStr("replaced at each call")
@@ -45,9 +45,14 @@ class ChatClaude(ChatAnthropic):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        with asking("chat"):
+            yield from self._answer(super()._stream(messages, stop, run_manager, **kwargs))
+
+    def _answer(self, chunks: Iterator[ChatGenerationChunk]) -> Iterator[ChatGenerationChunk]:
+        """The same chunks, in time and on the bill. Raises our errors for theirs."""
         until, read, written = monotonic() + self.call_deadline_s, 0, 0
         try:
-            for chunk in super()._stream(messages, stop, run_manager, **kwargs):
+            for chunk in chunks:
                 if isinstance(chunk.message, AIMessageChunk) and (usage := chunk.message.usage_metadata):
                     read, written = read + usage["input_tokens"], written + usage["output_tokens"]
                 yield chunk

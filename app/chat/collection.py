@@ -7,8 +7,9 @@ from uuid import UUID
 
 from app.analysis.models import Analysis
 from app.analysis.store import AnalysisStore, document_of
+from app.items.lists import ORDERS
 from app.items.models import Item, ItemFilter, Status
-from app.items.store import ORDERS, ItemStore
+from app.items.store import ItemStore
 from app.platform.errors import NotFound
 from app.platform.settings import SearchSettings
 from app.search import service
@@ -58,6 +59,8 @@ class Collection:
     index: SearchStore
     embedder: Callable[[], Embedder]
     settings: SearchSettings
+    # By another model than the configured one, for what that embedded.
+    former: Callable[[str], Embedder] = service.nobody_embeds
     # What searches and lists keep to; none: everything.
     selection: tuple[UUID, ...] = ()
 
@@ -84,6 +87,7 @@ class Collection:
             service.Question(query[:1000], top_k=top_k, narrow=narrow),
             index=self.index,
             embedder=self.embedder,
+            former=self.former,
             settings=self.settings,
         )
         return self._entries(found.hits)

@@ -11,16 +11,23 @@ from app.analysis import mentions
 from app.chat.questions import Wanted, matches, stem
 
 _PRICE_AT_END = re.compile(r"(?<![\d.,])\d{1,6}[.,]\d{2}(?:\s?(?:[A-Z]{3}|[€$£]))?\s*$")
-_PHONE = re.compile(r"(?<!\w)\+?0\d[\d ()/-]{5,}\d|[\w.+-]+@[\w-]+\.[\w.-]+")
+_PHONE = re.compile(r"(?<!\w)\+?0\d[\d ()/-]{5,}\d")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _ADDRESS = re.compile(
     r"\b\d{4,5} [A-ZÄÖÜ]\w+|\w+(?:stra(?:ße|sse)|weg|platz|allee|gasse|markt|kai|ufer|steig|grube|mühle|wall)\b,? ?\d*|"
     r"\b\d+ [A-Z]\w+ (?:lane|street|road|avenue|square)\b|\b(?:room|platform|gate|floor|terminal|kiosk|hall)\b",
     re.IGNORECASE,
 )
+_DURATION = re.compile(r"\b\d+(?:[.,]\d)? ?(?:years?|months?|weeks?|days?|hours?|h|min(?:utes?|s)?)\b", re.IGNORECASE)
+_SOME_DAY = re.compile(
+    r"\b(?:today|tonight|tomorrow|noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b", re.IGNORECASE
+)
 _BULLET = re.compile(r"^\s*[-–•*□☐]\s*\S")
 _ROUTE = re.compile(r"^(?:head|turn|go|walk|take|follow|keep|cross|continue)\b|\bon foot\b|\(\d", re.IGNORECASE)
 # Lines between what a question names and what it wants.
 _NEAR = 2
+# And between an hour and the day that it is of.
+_SAME_DAY = 6
 _SENTENCE_END = re.compile(r"[.!?:]$")
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -88,7 +95,7 @@ def _is_label(line: str) -> bool:
 def _goes_on(line: str, following: str) -> bool:
     """Whether the next line is the rest of this one's sentence."""
     starts_low = following[:1].islower() or following[:1].isdigit()
-    is_sentence = len(line) >= 25 and not _SENTENCE_END.search(line) and not _PRICE_AT_END.search(line)
+    is_sentence = len(line) >= 20 and not _SENTENCE_END.search(line) and not _PRICE_AT_END.search(line)
     return is_sentence and starts_low and not _BULLET.match(following) and not re.match(r"\d\d?[:.]\d\d", following)
 
 
@@ -98,13 +105,20 @@ def support(topic: Iterable[str], *texts: str) -> float:
     return len(matches(stems, " ".join(texts))) / len(stems) if stems else 1.0
 
 
-def best(found: Sequence[Passage], topic: Iterable[str], wanted: Wanted) -> list[Passage]:
-    """The passages that answer, as they stand; none where nothing of the wanted kind is there."""
+def best(
+    found: Sequence[Passage], topic: Iterable[str], wanted: Wanted, *, name: str = "", aspect: Iterable[str] = ()
+) -> list[Passage]:
+    """The passages that answer, as they stand; none where nothing of the wanted kind is there.
+
+    Args:
+        name: what the item is called. Words of the topic that stand there tell which item; the others, which line.
+        aspect: words that are asked of what is known; where a line has them, they alone count.
+    """
     if wanted is Wanted.INGREDIENTS:
         return [passage for passage in found if _BULLET.match(passage.text)]
     if wanted is Wanted.STEPS:
         return [passage for passage in found if _is_step(passage.text)]
-    stems = {stem(word) for word in topic}
+    stems = _telling(found, {stem(word) for word in topic}, name, {stem(word) for word in aspect})
     named = _most_named(found, stems)
     if wanted is Wanted.ANY:
         return [_with_value(passage, found) for passage in named[:2]]
@@ -112,7 +126,36 @@ def best(found: Sequence[Passage], topic: Iterable[str], wanted: Wanted) -> list
     # Addresses are told all: which of them a question means, their place does not tell.
     beside = _beside(named, fitting) if wanted is not Wanted.WHERE else []
     own = [passage for passage in named if passage.is_own]
-    return (_most_named(fitting, stems) or beside or own or fitting)[:2]
+    chosen = (_most_named(_first_choice(wanted, fitting), stems) or beside or own or _first_choice(wanted, fitting))[:2]
+    if wanted is Wanted.WHERE and not _most_named(fitting, stems) and not matches(stems, name):
+        # Below what is asked about, or in its own line: a bed, a hall.
+        below = [_with_value(passage, found) for passage in named]
+        return [each for each in below if each not in named][:1] or (chosen if fitting else named[:2])
+    return _with_day(chosen, found) if wanted is Wanted.WHEN else chosen
+
+
+def _telling(found: Sequence[Passage], stems: set[str], name: str, aspect: set[str]) -> set[str]:
+    """The words that tell the lines of one item apart."""
+    beside_name = stems - matches(stems, name)
+    for telling in (aspect, beside_name):
+        if telling and _most_named(found, telling):
+            return telling
+    return stems
+
+
+def _first_choice(wanted: Wanted, fitting: Sequence[Passage]) -> list[Passage]:
+    """Of several kinds that fit the better one: a length of time before a point in it."""
+    lengths = [passage for passage in fitting if _DURATION.search(passage.text)]
+    return lengths if wanted is Wanted.DURATION and lengths else list(fitting)
+
+
+def _with_day(chosen: Sequence[Passage], found: Sequence[Passage]) -> list[Passage]:
+    """An hour alone with the day that stands near it."""
+    if len(chosen) != 1 or mentions.dates([chosen[0].text]):
+        return list(chosen)
+    place = chosen[0].place
+    days = [each for each in found if mentions.dates([each.text]) and abs(each.place - place) <= _SAME_DAY]
+    return [*chosen, *sorted(days, key=lambda each: abs(each.place - place))[:1]]
 
 
 def _most_named(found: Sequence[Passage], stems: set[str]) -> list[Passage]:
@@ -146,20 +189,25 @@ def is_of(wanted: Wanted, text: str) -> bool:
     match wanted:
         case Wanted.PRICE:
             return bool(mentions.amounts([text]) or _PRICE_AT_END.search(text))
-        case Wanted.WHEN:
+        case Wanted.WHEN | Wanted.DURATION:
             return bool(
-                mentions.dates([text]) or mentions.times([text]) or re.search(r"\b\d+ (?:years?|days?)\b", text)
+                mentions.dates([text])
+                or mentions.times([text])
+                or _SOME_DAY.search(text)
+                or (wanted is Wanted.DURATION and _DURATION.search(text))
             )
         case Wanted.WHERE:
             return bool(_ADDRESS.search(text))
-        case Wanted.CONTACT:
+        case Wanted.PHONE:
             return bool(_PHONE.search(text))
+        case Wanted.CONTACT:
+            return bool(_PHONE.search(text) or _MAIL.search(text))
         case _:
             return True
 
 
 def _is_step(text: str) -> bool:
-    is_sentence = len(text) >= 30 and not _BULLET.match(text) and not _PHONE.search(text)
+    is_sentence = len(text) >= 30 and not _BULLET.match(text) and not is_of(Wanted.CONTACT, text)
     return bool(_ROUTE.search(text)) or is_sentence
 
 

@@ -25,6 +25,10 @@ _WAITING: dict[str, type[errors.QuotaExceeded | errors.Unavailable]] = {
 _BUSY = {"TooManyRequestsException", "ServiceException", "ThrottlingException", "EC2ThrottledException"}
 
 
+class AnsweringFailed(RuntimeError):
+    """The function broke down. It has logged what it was."""
+
+
 class ChatFunction:
     """Asks by name, through a boto3 Lambda client that tries once and waits as long as `ask` may take."""
 
@@ -38,6 +42,7 @@ class ChatFunction:
         Raises:
             AppError: what it raised.
             Unavailable: it cannot be asked.
+            AnsweringFailed: a bug, or it was killed.
         """
         try:
             answer = self._invoke(kind, payload, "RequestResponse")
@@ -45,8 +50,7 @@ class ChatFunction:
         except ReadTimeoutError:
             return None
         if answer.get("FunctionError"):
-            # It has logged what it was.
-            raise RuntimeError("the answering function failed")
+            raise AnsweringFailed("the answering function failed")
         if "failed" in body:
             raise failure(body["failed"])
         return dict(body)

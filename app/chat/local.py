@@ -29,10 +29,13 @@ from langchain_core.tools import BaseTool
 from app.chat import answers
 from app.chat.answers import Found, Said
 from app.chat.questions import Intent, Kind, beside_category, understand
+from app.platform.settings import LOCAL_CHAT_MODEL
 
-MODEL_NAME = "local-extractive"
+MODEL_NAME = LOCAL_CHAT_MODEL
 # What a list is made from; and how many earlier items are read again for a follow-up.
 _LIST_TOP_K, _ITEMS_READ_AGAIN = 20, 6
+# Whatever is asked next may be about these, also where it does not say so.
+_ITEMS_SPOKEN_OF = 2
 # Under this key the next turn finds what this answer was about.
 _KEPT = "understood"
 
@@ -161,7 +164,8 @@ def _first_calls(exchange: _Exchange) -> list[Call]:
             return [("similar_items", {"item_id": exchange.about[0]})]
     if intent.refers and exchange.about:
         return [("get_item", {"item_id": item_id}) for item_id in exchange.about[:_ITEMS_READ_AGAIN]]
-    return [("search_collection", _search(intent))]
+    again = exchange.about[:_ITEMS_SPOKEN_OF] if intent.kind is Kind.FIND and intent.topic else ()
+    return [("search_collection", _search(intent)), *(("get_item", {"item_id": item_id}) for item_id in again)]
 
 
 def _search(intent: Intent) -> dict[str, Any]:
@@ -176,7 +180,8 @@ def _second_calls(exchange: _Exchange) -> list[Call]:
     """What brought nothing is looked for once more, in other words: without the category, which is a guess, or by the
     topic alone."""
     intent = exchange.intent
-    if len(exchange.returned) > 1 or exchange.items or exchange.returned[0][0] != "search_collection":
+    searched = [artifact for name, artifact in exchange.returned if name == "search_collection"]
+    if len(searched) != 1 or searched[0].get("items"):
         return []
     topic = " ".join(intent.topic)
     if intent.kind is Kind.FIND:
@@ -204,4 +209,4 @@ def _answer(exchange: _Exchange) -> Said:
         case Kind.LIST | Kind.COUNT:
             return answers.listing(intent, items)
         case _:
-            return answers.find(intent, items)
+            return answers.find(intent, items, before=exchange.about)

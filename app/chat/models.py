@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 Role = Literal["user", "assistant"]
 
@@ -52,8 +52,26 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """A turn that is announced in its session. It is answered once, by whoever shows this first."""
+
+    user_id: UUID
+    session_id: UUID
+    turn_id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The last question of a session, while it has no answer. `failure` is why there will be none; None: not yet."""
+
+    question: str
+    asked_at: datetime
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """A conversation. `checkpoint_id` is where its last finished turn left off."""
+    """A conversation. `checkpoint_id` is where its last finished turn left off; None: there is none yet."""
 
     session_id: UUID
     title: str
@@ -61,7 +79,8 @@ class Session:
     last_activity: datetime
     message_count: int
     expires_at: datetime
-    checkpoint_id: str
+    checkpoint_id: str | None = None
+    unanswered: Unanswered | None = None
 
 
 @dataclass(frozen=True, slots=True)

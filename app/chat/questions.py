@@ -30,7 +30,9 @@ class Wanted(StrEnum):
     ANY = "any"
     PRICE = "price"
     WHEN = "when"
+    DURATION = "duration"
     WHERE = "where"
+    PHONE = "phone"
     CONTACT = "contact"
     INGREDIENTS = "ingredients"
     STEPS = "steps"
@@ -40,15 +42,16 @@ class Wanted(StrEnum):
 class Intent:
     """A question, understood.
 
-    `topic` are the words it is about; `refers` says that it is about the items of the answer before; `choice` is which
-    of several (`cheapest`, `dearest`, `earliest`, `latest`, or a place in the list from 0); `period` is (year, month),
-    either of them 0 where it is not said.
+    `topic` are the words it is about; `aspect` what it asks of them ("is it kept"); `refers` says that it is about the
+    items of the answer before; `choice` is which of several (`cheapest`, `dearest`, `earliest`, `latest`, or a place in
+    the list from 0); `period` is (year, month), either of them 0 where it is not said.
     """
 
     text: str
     kind: Kind = Kind.FIND
     wanted: Wanted = Wanted.ANY
     topic: tuple[str, ...] = ()
+    aspect: tuple[str, ...] = ()
     category: str = ""
     refers: bool = False
     choice: str = ""
@@ -57,7 +60,7 @@ class Intent:
     @property
     def query(self) -> str:
         """What to search for."""
-        return self.text if not self.refers else " ".join(self.topic)
+        return (" ".join(self.topic) if self.refers else "") or self.text
 
     def as_dict(self) -> dict[str, Any]:
         """To be kept with the answer, for the next question."""
@@ -106,13 +109,24 @@ _WANTED = (
         Wanted.INGREDIENTS,
         r"\bingredients?\b|what (?:do i|will i|i) need (?:for|to (?:make|bake|cook))|goes? (?:in|into)\b",
     ),
-    (Wanted.STEPS, r"how (?:do|can|should) i (?:make|bake|cook|prepare|get|go|reach)\b|\bdirections\b|\bthe way to\b"),
-    (Wanted.CONTACT, r"\b(?:phone|telephone|e-?mail|contact)\b|\bnumber to call\b|\b(?:call|reach) (?:him|her|them)\b"),
-    (Wanted.PRICE, r"how much\b|\bcosts?\b|\bprices?\b|\b(?:paid|pay|spend|spent)\b|\btotals?\b|\bfee\b|\brent\b"),
+    (
+        Wanted.STEPS,
+        r"how (?:do|can|should) i (?:make|bake|cook|prepare|get|go|reach)\b|\bdirections\b|\bthe way to\b|"
+        r"how (?:is|are) .*\b(?:made|baked|cooked|prepared)\b",
+    ),
+    (Wanted.PHONE, r"\b(?:phone|telephone) ?numbers?\b|\btelephone\b|\bnumber (?:to|can i|do i|should i) call\b"),
+    (Wanted.CONTACT, r"\b(?:e-?mail|contact)\b|\b(?:call|reach) (?:him|her|them)\b"),
+    # "How much space" asks for no money.
+    (
+        Wanted.PRICE,
+        r"how much(?=\W*$| (?:is|was|are|were|did|does|do|for|will|would|money|the|an?|my|it|that)\b)"
+        r"|\bcosts?\b|\bprices?\b|\b(?:paid|pay|spend|spent)\b|\btotals?\b|\bfee\b|\brent\b",
+    ),
     (
         Wanted.WHEN,
-        r"\bwhen\b|what (?:time|date|day)\b|which (?:day|date)\b|\bhow (?:long|late|early)\b|\b(?:until|till) when\b",
+        r"\bwhen\b|what (?:time|date|day)\b|which (?:day|date)\b|\bhow late\b|\b(?:until|till) when\b",
     ),
+    (Wanted.DURATION, r"\bhow (?:long|early)\b"),
     (
         Wanted.WHERE,
         r"\bwhere\b|\baddress\b|which (?:room|platform|gate|street|place|city)\b|what (?:room|platform|gate)\b",
@@ -136,6 +150,8 @@ _LIST = re.compile(
     r"^(?:please )?(?:show|list|give)\b|\bdo i have\b|\bhave i got\b|\bdid i save\b|\bare there any\b|\bwhich of my\b|"
     r"^(?:all )?my \w+\W*$|^find\b"
 )
+# One thing of something is asked for, no list: "which seat do I have".
+_ONE = re.compile(r"^(?:and )?(?:which|what) (?!\w+s\b)\w+ (?:do|have) i\b")
 _SIMILAR = re.compile(r"\b(?:similar|alike)\b|\b(?:more|something|anything|others?|looks?) like (?:this|that|it)\b")
 _SUM = re.compile(
     r"\b(?:altogether|in total|in all|overall|combined|all together|add up|sum of)\b|\ball (?:my|the) \w+"
@@ -170,12 +186,12 @@ _STOP = _words("""
     come could day did do does doing done each else ever every everything few find for from get give go goes got
     had has have he her here him his how i if in into is it its just know last like list look many may me mean
     meant more most much my need no not now of off on one ones or other our out over own page please say says
-    search see she should show so some something still such tell than thank thanks that the their them then
+    search see she should show since so some something still such tell than thank thanks that the their them then
     there these they thing things this those till time to too under until up us use very want was way we web
     well were what when where which while who whom whose why will with would yes you your collection item items
     picture pictures image images internet online long late early first second third cost costs price prices
     paid pay spend spent total totals fee address date cheaper cheapest dearer dearest expensive earlier
-    earliest later latest newer newest older oldest overview phone telephone email contact ingredients
+    earliest later latest newer newest older oldest overview phone telephone email contact call ingredients
     ingredient altogether sum combined overall saved save called cheap let lot sorry actually yet whats wheres
     whens dont im ive
 """)
@@ -196,6 +212,13 @@ def understand(text: str, before: Intent | None) -> Intent:
     return _completed(own, before, rest) if rest != plain or not own.topic else own
 
 
+def aspects_of(text: str) -> tuple[str, ...]:
+    """What is asked of things that are known: that they are kept, come, arrive."""
+    words = _WORD.findall(text.casefold())
+    ends_with_from = words[-1:] == ["from"]
+    return tuple(dict.fromkeys(word for word in words if word in _ASPECTS or (ends_with_from and word == "from")))
+
+
 def words_of(text: str) -> tuple[str, ...]:
     """The words that a question is about; what is only asked of it (does it leave, its number) is none of them."""
     found = (word.removesuffix("'s").removesuffix("’s") for word in _WORD.findall(text.casefold()))
@@ -207,7 +230,9 @@ def _alone(text: str, plain: str) -> Intent:
     wanted = next((wanted for wanted, pattern in _WANTED if re.search(pattern, plain)), Wanted.ANY)
     category = next((name for name, pattern in _CATEGORY_PATTERNS.items() if pattern.search(plain)), "")
     choice = next((choice for choice, pattern in _CHOICES if re.search(pattern, plain)), "")
-    intent = Intent(text, Kind.FIND, wanted, words_of(plain), category, choice=choice, period=_period(plain))
+    intent = Intent(
+        text, Kind.FIND, wanted, words_of(plain), aspects_of(plain), category, choice=choice, period=_period(plain)
+    )
     return replace(intent, kind=_kind(plain, intent))
 
 
@@ -221,7 +246,7 @@ def _kind(plain: str, intent: Intent) -> Kind:
         (bool(_SIMILAR.search(plain)), Kind.SIMILAR),
         (bool(intent.category) and intent.wanted is Wanted.PRICE and bool(_SUM.search(plain)), Kind.SUM),
         (bool(intent.choice) and bool(intent.category), Kind.CHOOSE),
-        (intent.wanted is Wanted.ANY and bool(_LIST.search(plain)), Kind.LIST),
+        (intent.wanted is Wanted.ANY and bool(_LIST.search(plain)) and not _ONE.search(plain), Kind.LIST),
         (intent.wanted is Wanted.ANY and not beside_category(intent) and bool(intent.category), Kind.LIST),
     )
     return next((kind for applies, kind in rules if applies), Kind.FIND)
@@ -244,17 +269,20 @@ def _period(plain: str) -> tuple[int, int] | None:
 
 
 def _refers(plain: str, own: Intent) -> bool:
-    """Whether it is about the items of the answer before: it points at them and names nothing itself."""
+    """Whether it is about the items of the answer before: it points at them, or at nothing, and names none itself."""
     beside = set(own.topic) - _ASKED_OF_ITEMS
-    return bool(_REFERENCE.search(plain) or own.choice) and not beside and not own.category
+    points = _REFERENCE.search(plain) or own.choice or own.kind is Kind.FIND
+    return bool(points) and not beside and not own.category
 
 
 # Said of items that are known already; none of these is something to look for.
 _ASKED_OF_ITEMS = _words("""
     happen happened start starts begin begins end ends open opens close closes cost leave leaves depart departs
     arrive arrives valid expire expires written text details detail similar alike exactly located location
-    happening kept number numbers take takes due scheduled
+    happening kept number numbers take takes due scheduled made buy bought purchased purchase
 """)
+# Some of these are too common to look for, and yet tell which line of an item answers.
+_ASPECTS = _ASKED_OF_ITEMS - _words("details detail similar alike exactly") | _words("come comes go goes")
 
 
 def _about_the_same(own: Intent, before: Intent) -> Intent:
@@ -272,6 +300,7 @@ def _completed(own: Intent, before: Intent, rest: str) -> Intent:
         kind=kind,
         wanted=own.wanted if own.wanted is not Wanted.ANY else before.wanted,
         topic=words_of(merged),
+        aspect=own.aspect,
         # A count or a list stays one of its category, also with another word in it.
         category=own.category or (before.category if kind in _OF_A_CATEGORY else ""),
         choice=own.choice,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.chat import service
+from app.chat.asking import announced
 from app.chat.schemas import (
     ChatIn,
     ChatOut,
@@ -17,6 +18,7 @@ from app.chat.schemas import (
     SessionOut,
     SessionsOut,
     TurnAsked,
+    UnansweredOut,
 )
 from app.chat.thumbnails import thumbnails
 from app.platform import wiring
@@ -48,7 +50,8 @@ def chat(caller: CurrentCaller, body: ChatIn) -> ChatOut | Response:
     conversation answers one question at a time (409).
     """
     asked = TurnAsked.of(caller.user_id, body)
-    answer = wiring.chat_function().ask("turn", asked.model_dump(mode="json"))
+    with announced(asked, wiring.chat_sessions()):
+        answer = wiring.chat_function().ask("turn", asked.model_dump(mode="json"))
     if answer is not None:
         return ChatOut.model_validate(answer)
     running = ChatRunning(session_id=asked.session_id, history=f"/chat/{asked.session_id}/history")
@@ -68,13 +71,14 @@ def list_sessions(caller: CurrentCaller, query: Annotated[SessionsQuery, Query()
 
 @router.get("/chat/{session_id}/history", operation_id="getChatHistory")
 def get_history(caller: CurrentCaller, session_id: UUID) -> HistoryOut:
-    """Everything that was said, oldest first."""
+    """Everything that was said, oldest first; and the last question, if it has no answer."""
     found = service.history(caller.user_id, session_id, sessions=wiring.chat_sessions(), assistant=wiring.assistant())
     cited = {citation.item_id for message in found.messages for citation in message.citations}
     thumbnail = thumbnails(caller.user_id, [*cited], items=wiring.items(), images=wiring.images())
     return HistoryOut(
         session_id=session_id,
         messages=[HistoryMessage.of(message, thumbnail) for message in found.messages],
+        unanswered=UnansweredOut.of(found.session.unanswered) if found.session.unanswered else None,
         created_at=found.session.created_at,
         last_activity=found.session.last_activity,
         message_count=found.session.message_count,

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.chat.models import Answer, Citation, Message, Question, Role, Session
+from app.chat.models import Answer, Citation, Message, Question, Role, Session, Ticket, Unanswered
+from app.search.models import SearchFilter
 
 # A presigned link to an item's thumbnail; None for an item that is gone.
 Thumbnail = Callable[[UUID], str | None]
@@ -49,6 +50,8 @@ class TurnAsked(BaseModel):
 
     user_id: UUID
     session_id: UUID
+    # Deliveries of one turn have one id: it is answered once.
+    turn_id: UUID
     is_new: bool
     message: str
     top_k: int
@@ -62,6 +65,7 @@ class TurnAsked(BaseModel):
         return cls(
             user_id=user_id,
             session_id=body.session_id or uuid4(),
+            turn_id=uuid4(),
             is_new=body.session_id is None,
             message=body.message,
             top_k=body.top_k,
@@ -69,6 +73,10 @@ class TurnAsked(BaseModel):
             item_ids=body.item_ids,
             connection_id=connection_id,
         )
+
+    @property
+    def ticket(self) -> Ticket:
+        return Ticket(self.user_id, self.session_id, self.turn_id)
 
     def question(self) -> Question:
         return Question(self.message, self.top_k, self.category_filter, tuple(self.item_ids))
@@ -80,6 +88,23 @@ class AnswerAsked(BaseModel):
     user_id: UUID
     query: str
     item_ids: list[UUID]
+    # None: the configured one.
+    model: str | None = None
+    # No step of the answer begins later: whoever searches has stopped waiting.
+    within_s: float = 20
+
+
+class SearchAsked(BaseModel):
+    """A search that is to be planned, on its way to the function that has the model."""
+
+    user_id: UUID
+    query: str
+    top_k: int
+    narrow: SearchFilter
+    min_similarity: float | None = None
+    model: str | None = None
+    # It is over by then, plan and all.
+    within_s: float = 20
 
 
 class CitationOut(BaseModel):
@@ -91,6 +116,8 @@ class CitationOut(BaseModel):
 
 
 class ToolUseOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     tool: str
     input: dict[str, Any]
     output: str
@@ -184,9 +211,29 @@ class SessionsOut(BaseModel):
     next_cursor: str | None
 
 
+class UnansweredOut(BaseModel):
+    """The last question, while it has no answer: it is under way, or failed, and `detail` says how. Asking again is
+    what helps then; a question that failed is in no message."""
+
+    status: Literal["running", "failed"]
+    content: str
+    timestamp: datetime
+    detail: str | None
+
+    @classmethod
+    def of(cls, unanswered: Unanswered) -> Self:
+        return cls(
+            status="failed" if unanswered.failure else "running",
+            content=unanswered.question,
+            timestamp=unanswered.asked_at,
+            detail=unanswered.failure,
+        )
+
+
 class HistoryOut(BaseModel):
     session_id: UUID
     messages: list[HistoryMessage]
+    unanswered: UnansweredOut | None
     created_at: datetime
     last_activity: datetime
     message_count: int

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
+from app.chat.asking import failure_of
 from app.chat.collection import Collection
-from app.chat.models import Answer, History, Message, Question, Reply, Session, Sink, Thread
+from app.chat.models import Answer, History, Message, Question, Reply, Session, Sink, Thread, Ticket
 from app.chat.store import Held, SessionStore
 from app.platform.errors import Conflict, NotFound
 from app.platform.logs import logger, user_hash
 from app.platform.settings import ChatSettings
 
-_TITLE_LENGTH = 60
 # A question and its answer.
 _MESSAGES_PER_TURN = 2
 
@@ -39,37 +40,38 @@ class Assistant(Protocol):
 
 
 def converse(
-    user_id: UUID,
+    ticket: Ticket,
     question: Question,
     *,
-    session_id: UUID | None,
-    is_new: bool = False,
     sessions: SessionStore,
-    assistant: Assistant,
+    assistant: Callable[[], Assistant],
     collection: Callable[[UUID], Collection],
     settings: ChatSettings,
     sink: Sink,
+    paying: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Answer:
-    """One turn, whole or not at all: it is part of its session once there is an answer, and never before.
+    """One turn that was announced, whole or not at all: it is part of its session once there is an answer, and never
+    before.
 
     Args:
-        is_new: it is the first of a session that is to have this id.
+        paying: for the answer, while it is made.
 
     Raises:
-        NotFound: there is no such session (any more).
-        Conflict: another turn of it is under way; or it is as long as one may be.
-        Unavailable, PermanentFailure: nobody answers; the session is as it was.
+        AlreadyBegun: somebody answers, or has; nothing is done.
+        Conflict: the session is as long as one may be; or it was lost meanwhile.
+        QuotaExceeded, Unavailable, PermanentFailure: nobody answers; the session is as it was, and says so.
     """
-    started = time.perf_counter()
-    held = sessions.begin(user_id, session_id, is_new=is_new)
+    started, user_id = time.perf_counter(), ticket.user_id
+    held = sessions.begin(ticket)
     try:
         _refuse_if_full(held, settings)
-        thread = Thread(thread_id(user_id, held.session_id), held.session.checkpoint_id if held.session else None)
+        thread = Thread(thread_id(user_id, ticket.session_id), held.session.checkpoint_id)
         narrowed = replace(collection(user_id), selection=question.item_ids)
-        reply = assistant.answer(thread, question, collection=narrowed, sink=sink)
-        session = _committed(held, question, reply, sessions, assistant)
-    except BaseException:
-        sessions.release(held)
+        with paying():
+            reply = assistant().answer(thread, question, collection=narrowed, sink=sink)
+            session = _committed(held, reply, sessions, assistant())
+    except BaseException as exc:
+        sessions.release(ticket, failure_of(exc))
         raise
     elapsed = (time.perf_counter() - started) * 1000
     logger.info(
@@ -86,15 +88,13 @@ def converse(
 
 
 def _refuse_if_full(held: Held, settings: ChatSettings) -> None:
-    if held.session and held.session.message_count >= settings.chat_turns_max * _MESSAGES_PER_TURN:
+    if held.session.message_count >= settings.chat_turns_max * _MESSAGES_PER_TURN:
         raise Conflict(f"After {settings.chat_turns_max} questions a conversation is full. Begin a new one.")
 
 
-def _committed(held: Held, question: Question, reply: Reply, sessions: SessionStore, assistant: Assistant) -> Session:
+def _committed(held: Held, reply: Reply, sessions: SessionStore, assistant: Assistant) -> Session:
     try:
-        return sessions.commit(
-            held, title=title_of(question.text), checkpoint_id=reply.checkpoint_id, messages=_MESSAGES_PER_TURN
-        )
+        return sessions.commit(held, checkpoint_id=reply.checkpoint_id, messages=_MESSAGES_PER_TURN)
     except Conflict:
         _forget_if_deleted(held, sessions, assistant)
         raise
@@ -102,10 +102,11 @@ def _committed(held: Held, question: Question, reply: Reply, sessions: SessionSt
 
 def _forget_if_deleted(held: Held, sessions: SessionStore, assistant: Assistant) -> None:
     """A conversation that was deleted while it was answering leaves nothing behind."""
+    user_id, session_id = held.ticket.user_id, held.ticket.session_id
     try:
-        sessions.get(held.user_id, held.session_id)
+        sessions.get(user_id, session_id)
     except NotFound:
-        assistant.forget(thread_id(held.user_id, held.session_id))
+        assistant.forget(thread_id(user_id, session_id))
 
 
 def list_sessions(
@@ -142,11 +143,3 @@ def delete(user_id: UUID, session_id: UUID, *, sessions: SessionStore, assistant
 def thread_id(user_id: UUID, session_id: UUID) -> str:
     """Whose a thread is stands in its name: another user's session id leads to nothing."""
     return f"{user_id}#{session_id}"
-
-
-def title_of(question: str) -> str:
-    """The question in one line, cut between words."""
-    words = " ".join(question.split())
-    if len(words) <= _TITLE_LENGTH:
-        return words
-    return f"{words[:_TITLE_LENGTH].rsplit(' ', 1)[0]} …"

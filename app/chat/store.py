@@ -1,9 +1,12 @@
 """Sessions in DynamoDB: whose they are, when they end, and where their last finished turn is written down.
 
-A session's row is the truth of it. A turn takes the row's lock for a while, and only whoever still holds it can name
-the turn's checkpoint: what a turn that failed or came too late has written is never read. A session without a finished
-turn has no `last_activity`, so that the index does not know it. TTL deletes up to two days late: what is over is
-filtered on reading.
+A session's row is the truth of it. Whoever asks announces the turn: its id is the row's lock, and the question stands
+there. Whoever answers begins it, once: a second delivery of the same turn finds it begun. Only the holder of the lock
+can name the turn's checkpoint: what a turn that failed or came too late has written is never read. A lock that is not
+renewed in time belongs to a turn whose process died; it is free, and the question is known to have no answer.
+
+A session without a finished turn has no `last_activity`, so that the index does not know it. TTL deletes up to two days
+late: what is over is filtered on reading.
 """
 
 import base64
@@ -15,15 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
-from app.chat.models import Session
+from app.chat.models import Session, Ticket, Unanswered
 from app.platform.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 BY_ACTIVITY = "user_id-last_activity-index"
+BROKE_OFF = "The answer broke off. Ask again."
 _BUSY = "This conversation is answering already. Wait for that answer."
 _CURSOR_MAX_LENGTH = 400
 
@@ -32,12 +36,14 @@ Key = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A session whose next turn is ours for a while. `session` is None before the first."""
+    """A session whose next turn is ours for a while, as it was before."""
 
-    user_id: UUID
-    session_id: UUID
-    token: str
-    session: Session | None = None
+    ticket: Ticket
+    session: Session
+
+
+class AlreadyBegun(Conflict):
+    """This turn was delivered before, or its time was up."""
 
 
 class SessionStore:
@@ -58,37 +64,73 @@ class SessionStore:
         self._lease = timedelta(seconds=lease_seconds)
         self._now = now
 
-    def begin(self, user_id: UUID, session_id: UUID | None, *, is_new: bool = False) -> Held:
-        """Take the next turn of a session, or the first of a new one, whose id may be given.
+    def announce(self, ticket: Ticket, *, question: str, title: str, is_new: bool = False) -> None:
+        """Say that a turn is to come: the question stands in its session, and no other turn can until this is over.
+
+        Args:
+            title: that of the session, for its first turn.
+            is_new: the session begins with it.
 
         Raises:
             NotFound: there is no such session (any more).
             Conflict: another turn is under way; or there is a session of the new one's id.
         """
-        held = Held(user_id, session_id or uuid4(), uuid4().hex)
         now = self._now()
-        lock = {":token": {"S": held.token}, ":until": _seconds(now + self._lease), ":now": _seconds(now)}
-        if session_id is None or is_new:
-            self._put(_key(user_id, held.session_id) | {"lock": lock[":token"], "lock_until": lock[":until"]})
-            return held
-        row = self._update(
-            _key(user_id, session_id),
-            "SET #lock = :token, lock_until = :until",
-            f"{_IS_THERE} AND (attribute_not_exists(#lock) OR lock_until <= :now)",
-            lock,
-        )
-        return Held(user_id, session_id, held.token, _session(row))
+        values = {
+            ":turn": {"S": ticket.turn_id.hex},
+            ":until": _seconds(now + self._lease),
+            ":question": {"S": question},
+            ":moment": {"S": _moment(now)},
+        }
+        if is_new:
+            self._update(
+                _row_of(ticket),
+                f"{_ANNOUNCE}, created_at = :moment, title = :title, message_count = :none, #ttl = :ttl",
+                "attribute_not_exists(user_id)",
+                {**values, ":title": {"S": title}, ":none": {"N": "0"}, ":ttl": _seconds(now + self._ttl)},
+                missing=Conflict(_BUSY),
+            )
+        else:
+            self._update(
+                _row_of(ticket),
+                f"{_ANNOUNCE} REMOVE begun, failure",
+                f"{_IS_THERE} AND (attribute_not_exists(#lock) OR lock_until <= :now)",
+                {**values, ":now": _seconds(now)},
+            )
 
-    def _put(self, row: Key) -> None:
-        """A new session's row. Gone by itself if the first turn dies with its process."""
-        new = row | {"ttl": row["lock_until"]}
+    def begin(self, ticket: Ticket) -> Held:
+        """Take the turn that was announced.
+
+        Raises:
+            AlreadyBegun: somebody has; or it came so late that the session does not wait for it any more.
+        """
+        row = self._update(
+            _row_of(ticket),
+            "SET begun = :begun, lock_until = :until",
+            "#lock = :turn AND attribute_not_exists(begun) AND lock_until > :now",
+            {
+                ":turn": {"S": ticket.turn_id.hex},
+                ":begun": {"BOOL": True},
+                ":until": _seconds(self._now() + self._lease),
+                **self._now_value(),
+            },
+            missing=AlreadyBegun("This turn was taken already."),
+        )
+        return Held(ticket, self._session(row))
+
+    def goes_on(self, ticket: Ticket) -> bool:
+        """Give a sign of life. False: the turn was asked to end, or the session is not its own any more."""
         try:
-            with _translated():
-                self._client.put_item(
-                    TableName=self._table, Item=new, ConditionExpression="attribute_not_exists(user_id)"
-                )
-        except _Refused:
-            raise Conflict(_BUSY) from None
+            row = self._update(
+                _row_of(ticket),
+                "SET lock_until = :until",
+                "#lock = :turn",
+                {":turn": {"S": ticket.turn_id.hex}, ":until": _seconds(self._now() + self._lease)},
+                missing=AlreadyBegun("The session is not this turn's any more."),
+            )
+        except AlreadyBegun:
+            return False
+        return bool(row.get("stopped") != row["lock"])
 
     def stop(self, user_id: UUID, session_id: UUID) -> None:
         """Ask the turn that is under way to end, if there is one: it looks for this between its steps."""
@@ -105,18 +147,10 @@ class SessionStore:
         except _Refused:
             return  # nothing is under way
 
-    def is_stopped(self, user_id: UUID, session_id: UUID) -> bool:
-        """Whether the turn that is under way was asked to end."""
-        with _translated():
-            answer = self._client.get_item(TableName=self._table, Key=_key(user_id, session_id), ConsistentRead=True)
-        row = answer.get("Item", {})
-        return "stopped" in row and row["stopped"] == row.get("lock")
-
-    def commit(self, held: Held, *, title: str, checkpoint_id: str, messages: int) -> Session:
+    def commit(self, held: Held, *, checkpoint_id: str, messages: int) -> Session:
         """Make a turn part of its session: from now on this is where it left off.
 
         Args:
-            title: kept only for the first turn.
             messages: how many the turn added.
 
         Raises:
@@ -124,50 +158,42 @@ class SessionStore:
         """
         now = self._now()
         row = self._update(
-            _key(held.user_id, held.session_id),
-            "SET checkpoint_id = :checkpoint, last_activity = :now, created_at = if_not_exists(created_at, :now),"
-            " title = if_not_exists(title, :title), message_count = if_not_exists(message_count, :none) + :messages,"
-            " #ttl = :ttl REMOVE #lock, lock_until",
-            "#lock = :token",
+            _row_of(held.ticket),
+            "SET checkpoint_id = :checkpoint, last_activity = :now, message_count = message_count + :messages,"
+            " #ttl = :ttl REMOVE #lock, lock_until, begun, stopped, question, asked_at",
+            "#lock = :turn",
             {
                 ":checkpoint": {"S": checkpoint_id},
                 ":now": {"S": _moment(now)},
-                ":title": {"S": title},
-                ":none": {"N": "0"},
                 ":messages": {"N": str(messages)},
                 ":ttl": _seconds(now + self._ttl),
-                ":token": {"S": held.token},
+                ":turn": {"S": held.ticket.turn_id.hex},
             },
             missing=Conflict("This conversation was changed at the same time. Look at it again."),
         )
-        return _session(row)
+        return self._session(row)
 
-    def release(self, held: Held) -> None:
-        """Give the turn up: the session is as it was before; one that was to begin is gone."""
-        arguments: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": _key(held.user_id, held.session_id),
-            "ConditionExpression": "#lock = :token",
-            "ExpressionAttributeNames": _names("#lock"),
-            "ExpressionAttributeValues": {":token": {"S": held.token}},
-        }
+    def release(self, ticket: Ticket, failure: str) -> None:
+        """Give the turn up: the session is as it was before, but for a question that has no answer, and why."""
         try:
-            with _translated():
-                if held.session is None:
-                    self._client.delete_item(**arguments)
-                else:
-                    self._client.update_item(UpdateExpression="REMOVE #lock, lock_until", **arguments)
-        except _Refused:
-            return  # somebody else's by now
+            self._update(
+                _row_of(ticket),
+                "SET failure = :failure REMOVE #lock, lock_until, begun, stopped",
+                "#lock = :turn",
+                {":turn": {"S": ticket.turn_id.hex}, ":failure": {"S": failure}},
+                missing=AlreadyBegun("The session is not this turn's any more."),
+            )
+        except AlreadyBegun:
+            return  # somebody else's by now, or told already
 
     def get(self, user_id: UUID, session_id: UUID) -> Session:
-        """Raises NotFound for one that is over, unfinished, or another user's."""
+        """Raises NotFound for one that is over, or another user's."""
         with _translated():
             answer = self._client.get_item(TableName=self._table, Key=_key(user_id, session_id), ConsistentRead=True)
-        row = answer.get("Item", {})
-        if "checkpoint_id" not in row or int(row["ttl"]["N"]) <= self._now().timestamp():
+        row = answer.get("Item")
+        if row is None or int(row["ttl"]["N"]) <= self._now().timestamp():
             raise _no_such_session()
-        return _session(row)
+        return self._session(row)
 
     def page(self, user_id: UUID, *, limit: int, cursor: str | None) -> tuple[list[Session], str | None]:
         """At most `limit` sessions, the last one used first, and where the next page starts.
@@ -178,7 +204,7 @@ class SessionStore:
         start = _start(user_id, cursor) if cursor else None
         found: list[Session] = []
         for row in self._rows(user_id, start, limit + 1):
-            found.append(_session(row))
+            found.append(self._session(row))
             if len(found) > limit:
                 return found[:limit], _cursor(user_id, found[limit - 1])
         return found, None
@@ -188,7 +214,7 @@ class SessionStore:
         row = self._update(
             _key(user_id, session_id), "SET title = :title", _IS_THERE, {":title": {"S": title}, **self._now_value()}
         )
-        return _session(row)
+        return self._session(row)
 
     def remove(self, user_id: UUID, session_id: UUID) -> None:
         """Forget a session, also while a turn is under way: that turn then has nowhere to go."""
@@ -244,14 +270,37 @@ class SessionStore:
         attributes: Mapping[str, Any] = answer["Attributes"]
         return attributes
 
+    def _session(self, row: Mapping[str, Any]) -> Session:
+        created_at = datetime.fromisoformat(row["created_at"]["S"])
+        used_at = row.get("last_activity")
+        checkpoint = row.get("checkpoint_id")
+        return Session(
+            session_id=UUID(row["session_id"]["S"]),
+            title=row["title"]["S"],
+            created_at=created_at,
+            last_activity=datetime.fromisoformat(used_at["S"]) if used_at else created_at,
+            message_count=int(row["message_count"]["N"]),
+            expires_at=datetime.fromtimestamp(int(row["ttl"]["N"]), UTC),
+            checkpoint_id=checkpoint["S"] if checkpoint else None,
+            unanswered=self._unanswered(row),
+        )
+
+    def _unanswered(self, row: Mapping[str, Any]) -> Unanswered | None:
+        if "question" not in row:
+            return None
+        is_alive = "lock" in row and int(row["lock_until"]["N"]) > self._now().timestamp()
+        failure = None if is_alive else row["failure"]["S"] if "failure" in row else BROKE_OFF
+        return Unanswered(row["question"]["S"], datetime.fromisoformat(row["asked_at"]["S"]), failure)
+
     def _why(self, row: Mapping[str, Any]) -> NotFound | Conflict:
         """What a row that let nobody in means. One that is over is not there; one that is not, somebody else is in."""
         is_over = not row or int(row["ttl"]["N"]) <= self._now().timestamp()
         return _no_such_session() if is_over or "lock" not in row else Conflict(_BUSY)
 
 
-# There, finished once, and not over.
-_IS_THERE = "attribute_exists(checkpoint_id) AND #ttl > :now"
+# There, and not over.
+_IS_THERE = "attribute_exists(user_id) AND #ttl > :now"
+_ANNOUNCE = "SET #lock = :turn, lock_until = :until, question = :question, asked_at = :moment"
 
 
 class _Refused(Exception):
@@ -296,6 +345,10 @@ def _names(*expressions: str) -> dict[str, str]:
     return {f"#{name}": name for name in ("lock", "ttl") if any(f"#{name}" in each for each in expressions)}
 
 
+def _row_of(ticket: Ticket) -> Key:
+    return _key(ticket.user_id, ticket.session_id)
+
+
 def _key(user_id: UUID, session_id: UUID) -> Key:
     return {"user_id": {"S": str(user_id)}, "session_id": {"S": str(session_id)}}
 
@@ -307,18 +360,6 @@ def _seconds(moment: datetime) -> dict[str, str]:
 def _moment(moment: datetime) -> str:
     """Of one length, so that text sorts as time does."""
     return moment.isoformat(timespec="microseconds")
-
-
-def _session(row: Mapping[str, Any]) -> Session:
-    return Session(
-        session_id=UUID(row["session_id"]["S"]),
-        title=row["title"]["S"],
-        created_at=datetime.fromisoformat(row["created_at"]["S"]),
-        last_activity=datetime.fromisoformat(row["last_activity"]["S"]),
-        message_count=int(row["message_count"]["N"]),
-        expires_at=datetime.fromtimestamp(int(row["ttl"]["N"]), UTC),
-        checkpoint_id=row["checkpoint_id"]["S"],
-    )
 
 
 def _cursor(user_id: UUID, last: Session) -> str:

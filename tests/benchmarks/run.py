@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import api, api_load, images, imports, local_cloud, search, throughput
+from tests.benchmarks import api, api_load, chat, images, imports, local_cloud, search, throughput, web
 
 SECTIONS = {
     "imports": imports.measure,
@@ -10,8 +10,10 @@ SECTIONS = {
     "search": search.measure,
     "lists": api.measure,
     "api_load": api_load.measure,
+    "chat": chat.measure,
     "local_cloud": local_cloud.measure,
     "throughput": throughput.measure,
+    "web": web.measure,
 }
 
 

@@ -143,3 +143,14 @@ def test_a_store_that_does_not_answer_is_a_passing_fault(monkeypatch: pytest.Mon
 
     with pytest.raises(Unavailable):
         Parameters(client, environment="test").get("voyage_api_key")
+
+
+def test_whether_a_parameter_is_there_is_asked_anew(ssm: Any) -> None:
+    parameters = Parameters(ssm, environment="test")
+
+    before = parameters.is_there("probe")
+    put(ssm, "/collections/test/probe", "x")
+    during = parameters.is_there("probe")
+    ssm.delete_parameter(Name="/collections/test/probe")
+
+    assert (before, during, parameters.is_there("probe")) == (False, True, False)

@@ -11,6 +11,7 @@ from app.analysis.models import ImageFacts
 from app.platform import aws, settings, wiring
 from app.platform.errors import PermanentFailure, Unavailable
 from app.platform.tracing import NO_TRACING
+from app.search import local
 from tests import stub_providers as stubs
 from tests.stub_providers import KEY, AnthropicStub, LangSmithStub, OpenAIStub, VoyageStub
 
@@ -90,6 +91,42 @@ def test_models_are_overridden_by_settings(
     assert (answer.model, anthropic.requests[0]["model"]) == ("claude-haiku-4-5", "claude-haiku-4-5")
     assert "effort" not in anthropic.requests[0]["output_config"]
     assert (wiring.embedder().model, voyage.requests[0]["model"]) == ("voyage-3.5", "voyage-3.5")
+
+
+# --- who embedded before ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_former_model_is_asked_through_its_own_provider_with_the_configured_ones_settings(
+    voyage: VoyageStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDING_PROVIDER", "local")
+
+    former = wiring.former_embedder("voyage-3.5")
+    vector = former.embed_query("a query")
+
+    assert (wiring.embedder().provider, former.provider, former.model) == ("local", "voyage", "voyage-3.5")
+    assert len(vector) == 1024
+    assert [request["model"] for request in voyage.requests] == ["voyage-3.5"]
+
+
+@pytest.mark.usefixtures("cold_start")
+def test_the_local_model_is_a_former_one_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wiring.former_embedder(local.LocalEmbedder.model).provider == "local"
+
+    wiring.former_embedder.cache_clear()
+    monkeypatch.setattr(local, "PACKAGE", "a_package_that_no_bundle_has")
+
+    with pytest.raises(PermanentFailure, match="all-MiniLM-L6-v2"):
+        wiring.former_embedder(local.LocalEmbedder.model)
+
+
+@pytest.mark.usefixtures("cold_start")
+def test_a_model_that_nobody_here_has_is_named() -> None:
+    with pytest.raises(PermanentFailure, match="text-embedding-of-old") as caught:
+        wiring.former_embedder("text-embedding-of-old")
+
+    assert caught.value.code == "provider_not_configured"
 
 
 # --- who else ---------------------------------------------------------------------------------------------------------

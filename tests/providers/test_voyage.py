@@ -1,5 +1,6 @@
 """Voyage over its real HTTP stack, against a server that speaks the vendor's protocol."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -120,6 +121,53 @@ def test_what_may_pass_leaves_the_items_in_the_queue(
     assert caught.value.retry_after == retry_after
     assert stubs.VENDORS_WORDS not in caught.value.detail
     assert voyage.calls == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        stubs.SERVER_ERROR,
+        stubs.UNAUTHORIZED,
+        stubs.CONNECTION_RESET,
+        stubs.MALFORMED,
+        stubs.NEVER_ANSWERS,
+        stubs.INVALID,
+    ],
+    ids=lambda reply: f"{reply.kind} {reply.status}",
+)
+def test_however_the_provider_fails_it_is_counted_once(
+    build: Build, voyage: VoyageStub, reply: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
+    voyage.default = reply
+
+    with pytest.raises(Unavailable):
+        build(deadline_s=0.6).embed_documents(["text"])
+
+    assert provider_failures(capsys) == [("embedder", "voyage", "unavailable")]
+
+
+def test_a_missing_key_is_counted_as_the_providers_failure(
+    embedder: VoyageEmbedder, stored: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored.values.clear()
+
+    with pytest.raises(PermanentFailure):
+        embedder.embed_query("text")
+
+    assert provider_failures(capsys) == [("embedder", "voyage", "provider_not_configured")]
+
+
+def test_what_is_answered_counts_as_no_failure(embedder: VoyageEmbedder, capsys: pytest.CaptureFixture[str]) -> None:
+    embedder.embed_documents(["text"])
+
+    assert provider_failures(capsys) == []
+
+
+def provider_failures(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str]]:
+    """Stage, provider and code of every line that counts one."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"provider_failures"' in line]
+    assert all(line["provider_failures"] == [1.0] for line in lines)
+    return [(line["stage"], line["provider"], line["code"]) for line in lines]
 
 
 @pytest.mark.parametrize("reply", [stubs.NEVER_ANSWERS, stubs.TRICKLE, stubs.slow(30)], ids=lambda reply: reply.kind)

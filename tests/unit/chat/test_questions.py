@@ -32,7 +32,12 @@ def asked(*questions: str) -> Intent:
         ("where is the flea market", Kind.FIND, Wanted.WHERE, ""),
         ("ingredients for the lentil soup", Kind.FIND, Wanted.INGREDIENTS, ""),
         ("how do I get to the cinema", Kind.FIND, Wanted.STEPS, ""),
-        ("the phone number of the workshop", Kind.FIND, Wanted.CONTACT, ""),
+        ("the phone number of the workshop", Kind.FIND, Wanted.PHONE, ""),
+        ("what number can I call?", Kind.FIND, Wanted.PHONE, ""),
+        ("how much space do the photos take", Kind.FIND, Wanted.ANY, "photo"),
+        ("how long is it guaranteed", Kind.FIND, Wanted.DURATION, ""),
+        ("which seat do I have?", Kind.FIND, Wanted.ANY, ""),
+        ("which receipts do I have?", Kind.LIST, Wanted.ANY, "receipt"),
         ("search the web for opening hours", Kind.WEB, Wanted.ANY, ""),
     ],
 )
@@ -105,3 +110,14 @@ def test_a_month_is_a_period_and_may_is_mostly_a_verb() -> None:
 def test_what_is_only_asked_of_a_thing_is_not_what_it_is_about() -> None:
     assert asked("when does my train leave?").topic == ("train",)
     assert asked("what is my passport number?").topic == ("passport",)
+
+
+@pytest.mark.parametrize("follow_up", ["since when?", "what number can I call?", "when did I buy it?"])
+def test_who_names_nothing_asks_about_what_was_spoken_of(follow_up: str) -> None:
+    assert asked("where is the warranty of the washer?", follow_up).refers
+
+
+def test_what_is_asked_of_a_thing_tells_its_line() -> None:
+    assert asked("until when is it kept?").aspect == ("kept",)
+    assert asked("who is it from?").aspect == ("from",)
+    assert asked("when does the bus from Seebad arrive?").aspect == ("arrive",)

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError
 
+from app.chat.asking import title_of
 from app.chat.models import Answer, Citation, Message, Question, Reply, Session, ToolUse, Usage
 from app.chat.schemas import ChatIn, ChatOut, HistoryMessage, SessionOut, TurnAsked
-from app.chat.service import title_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ITEM, SESSION = uuid4(), Session(uuid4(), "Bread", NOW, NOW, 2, NOW, "c1")
