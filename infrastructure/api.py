@@ -10,11 +10,12 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from app.platform.concurrency import APP_ROLE
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, JobRequested
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import Conversations, expiring_table
-from infrastructure.database import APP_ROLE, Database
+from infrastructure.database import Database
 from infrastructure.nag import accept
 from infrastructure.pipeline import allow_publishing, allow_reading_parameters
 from infrastructure.python_function import PythonFunction
@@ -116,6 +117,7 @@ class Api(Construct):
             environment={
                 **auth.settings,
                 **cloud.analysis_settings,
+                **cloud.answer_model_settings,
                 **cloud.embedding_settings,
                 **cloud.usage_settings,
                 **cloud.tracing_settings,

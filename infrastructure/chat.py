@@ -8,11 +8,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from app.platform.concurrency import APP_ROLE
 from infrastructure.api import HttpGateway
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import SESSIONS_BY_ACTIVITY, Conversations
-from infrastructure.database import APP_ROLE, Database
+from infrastructure.database import Database
 from infrastructure.pipeline import allow_claude_on_bedrock, allow_reading_parameters
 from infrastructure.python_function import PythonFunction
 from infrastructure.realtime import WebSocketGateway

@@ -1,11 +1,13 @@
 """Everything that differs between AWS and the local cloud. No other module asks which cloud it is on."""
 
 import json
+import os
 import platform
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -27,11 +29,16 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Node
 
+from app.platform import concurrency
 from app.platform.settings import UsageSettings
 from infrastructure.nag import accept
 
 CloudName = Literal["aws", "local"]
 ROOT = Path(__file__).resolve().parents[1]
+# Where AWS WAF keeps what is for CloudFront. AWS WAF Developer Guide, "How AWS WAF works with CloudFront".
+FIREWALL_REGION = "us-east-1"
+# How far back one can go: the database's backups, and old versions of objects.
+BACKUP_DAYS = 7
 LOCAL_ENDPOINT = "http://127.0.0.1:4566"
 # Where `cdk deploy` puts the bundles of the local cloud: one bucket, made by a single call, spares the bootstrap stack.
 LOCAL_ASSETS_BUCKET = "collections-assets"
@@ -138,7 +145,8 @@ class AwsHosts:
         return f"https://cognito-idp.{Aws.REGION}.amazonaws.com"
 
     def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
-        return [f"https://{bucket.bucket_regional_domain_name}", f"https://{bucket.bucket_domain_name}"]
+        domains = (bucket.bucket_regional_domain_name, bucket.bucket_dual_stack_domain_name, bucket.bucket_domain_name)
+        return [f"https://{domain}" for domain in domains]
 
     @staticmethod
     def _api_domain(api_id: str) -> str:
@@ -220,6 +228,12 @@ class Cloud:
     hosts: Hosts
     # None: the stack brings its own RDS instance.
     database: GivenDatabase | None
+    # `private`: the database and the functions are in subnets that nobody reaches from outside.
+    network: Literal["public", "private"]
+    # Who carries IPv4 out of those, for providers that have no IPv6.
+    nat: Literal["none", "instance", "gateway"]
+    # A firewall before the web origin: `own`, the ARN of one that is there, or none.
+    waf: str | None
     analysis_provider: str
     # Who stands in for it, and whom a request may name: AnalysisSettings has the forms. Empty: nobody.
     analysis_fallback: str
@@ -228,6 +242,8 @@ class Cloud:
     # Who answers in conversations, and by which model; empty: the provider's newest of its middle class.
     chat_provider: str
     chat_model: str
+    # Which other models of that provider a search may name: `claude-opus-5-5,claude-haiku-5-5`.
+    chat_allowed: str
     # The name of a prompt in LangSmith. Empty: the one in the code.
     langsmith_prompt: str
     # Where the paid providers are called instead of at home: a stub that speaks their protocols.
@@ -237,8 +253,8 @@ class Cloud:
     architecture: lambda_.Architecture
     stages: Mapping[str, StageScale]
     clock: StageClock
-    # None: as many as the account allows.
-    realtime_concurrency: int | None
+    # By bundle. Who is not there has as many invocations at once as the account leaves.
+    reserved_concurrency: Mapping[str, int]
     # Of one user.
     requests_per_minute: int
     # Of pages other than our own that may call the API from a browser.
@@ -251,6 +267,8 @@ class Cloud:
     usage_settings: Mapping[str, str]
     alarm_email: str | None
     synthesizer: IStackSynthesizer
+    # Keep old versions of objects for a while. The emulator forgets none: it takes lifecycle rules and ignores them.
+    versioned: bool
     # Refuse plain HTTP. The emulator speaks nothing else, and obeys a bucket policy that refuses it.
     tls_only: bool
 
@@ -278,17 +296,27 @@ class Cloud:
         return {self.analysis_provider, *fallback, *json.loads(self.analysis_allowed or "{}")} - {""}
 
     @property
+    def provider_budget_usd(self) -> Decimal:
+        """What paid providers may cost a month, all users together."""
+        default = UsageSettings.model_fields["provider_budget_usd"].default
+        return Decimal(self.usage_settings.get("PROVIDER_BUDGET_USD", default))
+
+    @property
     def tracing_settings(self) -> dict[str, str]:
         """What a function is told that sends traces where there is a key for it."""
         prompt = {"LANGSMITH_PROMPT": self.langsmith_prompt} if self.langsmith_prompt else {}
         return prompt if self.provider_endpoint is None else {**prompt, "LANGSMITH_BASE_URL": self.provider_endpoint}
 
     @property
+    def answer_model_settings(self) -> dict[str, str]:
+        """What a function is told that lets requests name who answers."""
+        named = {"CHAT_MODEL": self.chat_model, "CHAT_ALLOWED": self.chat_allowed}
+        return {"CHAT_PROVIDER": self.chat_provider} | {name: value for name, value in named.items() if value}
+
+    @property
     def chat_settings(self) -> dict[str, str]:
         """What the function is told that answers in conversations."""
-        provider = {"CHAT_PROVIDER": self.chat_provider}
-        if self.chat_model:
-            provider["CHAT_MODEL"] = self.chat_model
+        provider = self.answer_model_settings
         if self.provider_endpoint is None:
             return provider
         names = ("ANTHROPIC_BASE_URL", "BEDROCK_BASE_URL", "TAVILY_BASE_URL")
@@ -309,11 +337,16 @@ def issuer(user_pool_id: str) -> str:
 
 
 def aws(node: Node, *, environment: str) -> Cloud:
+    at_once = concurrency.bounded_by("queue")
+    network, nat = _network(node)
     return Cloud(
         name="aws",
         environment=environment,
         hosts=AwsHosts(),
         database=None,
+        network=network,
+        nat=nat,
+        waf=_waf(node),
         analysis_provider=_context(node, "analysis_provider", "claude"),
         analysis_fallback=_context(node, "analysis_fallback", ""),
         analysis_allowed=_context(node, "analysis_allowed", ""),
@@ -321,22 +354,23 @@ def aws(node: Node, *, environment: str) -> Cloud:
         embedding_provider=_context(node, "embedding_provider", "voyage"),
         chat_provider=_context(node, "chat_provider", "claude"),
         chat_model=_context(node, "chat_model", ""),
+        chat_allowed=_context(node, "chat_allowed", ""),
         provider_endpoint=None,
         bundles=_bundles(node, "aws"),
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,
         stages=MappingProxyType(
             {
-                "image_processor": StageScale(max_concurrency=5),
-                "analyzer": StageScale(max_concurrency=5),
+                "image_processor": StageScale(max_concurrency=at_once["image_processor"]),
+                "analyzer": StageScale(max_concurrency=at_once["analyzer"]),
                 # One call to the embedding provider for many items.
-                "embedder": StageScale(max_concurrency=2, batch_size=10, batching_window_s=1),
-                "jobs": StageScale(max_concurrency=5),
+                "embedder": StageScale(max_concurrency=at_once["embedder"], batch_size=10, batching_window_s=1),
+                "jobs": StageScale(max_concurrency=at_once["jobs"]),
             }
         ),
         # Visibility is six Lambda timeouts, as the event source mapping asks for.
         clock=StageClock(lambda_timeout_s=90, lease_s=120, visibility_s=540),
-        realtime_concurrency=None,
+        reserved_concurrency=_reservations(node),
         requests_per_minute=600,
         cors_origins=_cors_origins(node),
         removal_policy=RemovalPolicy.RETAIN,
@@ -346,6 +380,7 @@ def aws(node: Node, *, environment: str) -> Cloud:
         usage_settings=_usage(node),
         alarm_email=node.try_get_context("alarm_email"),
         synthesizer=DefaultStackSynthesizer(),
+        versioned=True,
         tls_only=True,
     )
 
@@ -356,6 +391,9 @@ def local(node: Node, *, environment: str) -> Cloud:
         environment=environment,
         hosts=LocalHosts(_context(node, "endpoint", LOCAL_ENDPOINT).rstrip("/")),
         database=_given_database(node),
+        network="public",
+        nat="none",
+        waf=None,
         analysis_provider=_context(node, "analysis_provider", "local"),
         analysis_fallback=_context(node, "analysis_fallback", ""),
         analysis_allowed=_context(node, "analysis_allowed", ""),
@@ -363,6 +401,7 @@ def local(node: Node, *, environment: str) -> Cloud:
         embedding_provider=_context(node, "embedding_provider", "local"),
         chat_provider=_context(node, "chat_provider", "local"),
         chat_model=_context(node, "chat_model", ""),
+        chat_allowed=_context(node, "chat_allowed", ""),
         provider_endpoint=_context(node, "provider_endpoint", "").rstrip("/") or None,
         bundles=_bundles(node, "local"),
         runtime=_host_runtime(),
@@ -378,7 +417,7 @@ def local(node: Node, *, environment: str) -> Cloud:
         # Workers die with every redeploy and every stop here, and somebody is watching: take over soon.
         clock=StageClock(lambda_timeout_s=62, lease_s=70, visibility_s=75),
         # The emulator starts a process for each of many simultaneous events.
-        realtime_concurrency=4,
+        reserved_concurrency=MappingProxyType({"realtime": 4}),
         # Tests and benchmarks are one user here.
         requests_per_minute=60_000,
         cors_origins=_cors_origins(node),
@@ -392,6 +431,7 @@ def local(node: Node, *, environment: str) -> Cloud:
         synthesizer=CliCredentialsStackSynthesizer(
             file_assets_bucket_name=_context(node, "assets_bucket", LOCAL_ASSETS_BUCKET)
         ),
+        versioned=False,
         tls_only=False,
     )
 
@@ -417,6 +457,48 @@ def _context(node: Node, key: str, default: str) -> str:
     return str(node.try_get_context(key) or default)
 
 
+def _network(node: Node) -> tuple[Literal["public", "private"], Literal["none", "instance", "gateway"]]:
+    """`-c network=private`, and with it `-c nat=instance|gateway`.
+
+    Raises:
+        ValueError: something else, or a NAT that nothing would go through.
+    """
+    match _context(node, "network", "public"), _context(node, "nat", "none"):
+        case ("public", "none"):
+            return "public", "none"
+        case ("private", ("none" | "instance" | "gateway") as nat):
+            return "private", nat
+        case ("public", nat):
+            raise ValueError(f"-c nat={nat}: only with -c network=private, as instance or gateway")
+        case (network, nat):
+            raise ValueError(
+                f"-c network={network} -c nat={nat}: expected public or private, and none, instance or gateway"
+            )
+
+
+def _waf(node: Node) -> str | None:
+    """`-c waf=true`, or `-c waf=arn:aws:wafv2:us-east-1:…`.
+
+    Raises:
+        ValueError: something else, or a deployment elsewhere that cannot have the firewall inside.
+    """
+    asked = _context(node, "waf", "false")
+    if asked == "false":
+        return None
+    if re.fullmatch(r"arn:[\w-]+:wafv2:us-east-1:\d+:global/webacl/.+", asked):
+        return asked
+    if asked != "true":
+        raise ValueError(f"-c waf={asked}: expected true, false or the ARN of a web ACL in us-east-1")
+    # Told by the CDK's command line; synthesized alone, the template is for whoever deploys it.
+    region = os.environ.get("CDK_DEFAULT_REGION", FIREWALL_REGION)
+    if region != FIREWALL_REGION:
+        raise ValueError(
+            f"-c waf=true: CloudFront's firewall can only be made in {FIREWALL_REGION}, and this deployment goes to "
+            f'{region}. Make it there first and give its ARN: docs/hardening.md, "Firewall"'
+        )
+    return "own"
+
+
 def _cors_origins(node: Node) -> tuple[str, ...]:
     """`-c cors_origins=https://one.example.com,http://localhost:5173`; none by default.
 
@@ -428,6 +510,24 @@ def _cors_origins(node: Node) -> tuple[str, ...]:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
             raise ValueError(f"-c cors_origins: {origin!r} is not of the form https://host or http://host:port")
     return origins
+
+
+def _reservations(node: Node) -> Mapping[str, int]:
+    """What the budget of connections reserves; nothing with `-c reserved_concurrency=off`.
+
+    Lambda lets no reservation take what is left for everybody else below 100, and in a new account, whose quota is 10,
+    below that: there nothing can be reserved, and ten at once are within the budget anyway.
+
+    Raises:
+        ValueError: neither on nor off.
+    """
+    match _context(node, "reserved_concurrency", "on"):
+        case "on":
+            return MappingProxyType(concurrency.bounded_by("reservation"))
+        case "off":
+            return MappingProxyType({})
+        case other:
+            raise ValueError(f"-c reserved_concurrency={other}: expected on or off")
 
 
 def _usage(node: Node) -> dict[str, str]:

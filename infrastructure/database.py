@@ -4,25 +4,29 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infrastructure.clouds import Cloud, GivenDatabase
+from app.platform.concurrency import INSTANCE_CLASS, MAX_CONNECTIONS, RESERVED_CONNECTIONS
+from infrastructure.alarms import FIVE_MINUTES, Limit, alarm
+from infrastructure.clouds import BACKUP_DAYS, Cloud, GivenDatabase
 from infrastructure.nag import accept
 from infrastructure.network import POSTGRESQL_PORT, Network
 
 DATABASE_NAME = "collections"
 ADMIN = "collections_admin"
-# Made by the first migration: what the application may do, and what cleaning up after it may.
-APP_ROLE = "collections_app"
-CLEANUP_ROLE = "collections_cleanup"
+STORAGE_GB = 20
 # Ships inside every bundle: the host name is verified against Amazon's own authority, not the system's list.
 RDS_CA = "/var/task/app/platform/rds-ca.pem"
 
 
 class Database(Protocol):
+    @property
+    def alarms(self) -> list[cloudwatch.Alarm]: ...
+
     @property
     def endpoint(self) -> str:
         """The host, or the directory of the socket."""
@@ -42,6 +46,7 @@ class GivenPostgres:
 
     def __init__(self, given: GivenDatabase) -> None:
         self._given = given
+        self.alarms: list[cloudwatch.Alarm] = []
 
     @property
     def endpoint(self) -> str:
@@ -62,19 +67,22 @@ class RdsPostgres(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud, network: Network) -> None:
         super().__init__(scope, construct_id)
+        self._network = network
         self._instance = self._create(cloud, network)
         self.endpoint = self._instance.db_instance_endpoint_address
+        self.alarms = [self._too_many_connections(), self._disk_filling_up()]
         accept(
             self._instance,
             "One small instance, restored from its backups if it is lost: a standby would double the bill.",
             "AwsSolutions-RDS3",
         )
         accept(self._instance, "A port number is not a secret.", "AwsSolutions-RDS11")
-        accept(
-            self._instance,
-            "Lambda stays outside the VPC: TLS and IAM authentication guard the port.",
-            "CloudFormation-Validate::W9011",
-        )
+        if network.is_public:
+            accept(
+                self._instance,
+                "Lambda stays outside the VPC: TLS and IAM authentication guard the port.",
+                "CloudFormation-Validate::W9011",
+            )
         accept(
             self._instance,
             "Only migrations sign in with this password; everyone else brings an IAM token.",
@@ -82,6 +90,7 @@ class RdsPostgres(Construct):
         )
 
     def connect(self, function: lambda_.Function, *, role: str) -> None:
+        self._network.admit(function)
         self._instance.grant_connect(function, role)
         function.add_environment(
             "DATABASE_URL",
@@ -94,9 +103,31 @@ class RdsPostgres(Construct):
         secret = self._instance.secret
         if secret is None:
             raise ValueError("the instance was made without a generated secret")
+        self._network.admit(function)
         secret.grant_read(function)
         function.add_environment("DATABASE_ADMIN_SECRET_ARN", secret.secret_arn)
         function.add_environment("DATABASE_NAME", DATABASE_NAME)
+
+    def _too_many_connections(self) -> cloudwatch.Alarm:
+        usable = MAX_CONNECTIONS - RESERVED_CONNECTIONS
+        return alarm(
+            self,
+            "TooManyConnections",
+            metric=self._instance.metric_database_connections(period=FIVE_MINUTES, statistic="Maximum"),
+            limit=Limit(usable * 8 // 10, periods=2),
+            says=f"More than four fifths of the {usable} connections to PostgreSQL are taken.",
+            runbook="too-many-connections",
+        )
+
+    def _disk_filling_up(self) -> cloudwatch.Alarm:
+        return alarm(
+            self,
+            "DiskFillingUp",
+            metric=self._instance.metric_free_storage_space(period=FIVE_MINUTES, statistic="Minimum"),
+            limit=Limit(STORAGE_GB * 1024**3 // 5, periods=3, below=True),
+            says="Less than a fifth of the database's disk is free.",
+            runbook="the-disk-fills-up",
+        )
 
     def _create(self, cloud: Cloud, network: Network) -> rds.DatabaseInstance:
         engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_9)
@@ -104,8 +135,8 @@ class RdsPostgres(Construct):
             self,
             "Instance",
             engine=engine,
-            instance_type=ec2.InstanceType.of(ec2.InstanceClass.T4G, ec2.InstanceSize.MICRO),
-            allocated_storage=20,
+            instance_type=ec2.InstanceType(INSTANCE_CLASS.removeprefix("db.")),
+            allocated_storage=STORAGE_GB,
             storage_type=rds.StorageType.GP3,
             storage_encrypted=True,
             database_name=DATABASE_NAME,
@@ -115,8 +146,8 @@ class RdsPostgres(Construct):
             vpc=network.vpc,
             vpc_subnets=network.subnets,
             security_groups=[network.database_security_group],
-            publicly_accessible=True,
-            backup_retention=Duration.days(7),
+            publicly_accessible=network.is_public,
+            backup_retention=Duration.days(BACKUP_DAYS),
             copy_tags_to_snapshot=True,
             deletion_protection=cloud.deletion_protection,
             removal_policy=cloud.removal_policy,
@@ -128,7 +159,7 @@ class RdsPostgres(Construct):
             "Parameters",
             engine=engine,
             description="TLS only; no JIT, which costs more than it saves on queries this short",
-            parameters={"rds.force_ssl": "1", "jit": "0"},
+            parameters={"rds.force_ssl": "1", "jit": "0", "max_connections": str(MAX_CONNECTIONS)},
             removal_policy=cloud.removal_policy,
         )
 

@@ -4,11 +4,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from app.platform.concurrency import APP_ROLE
 from app.platform.events import JobRequested
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
-from infrastructure.database import APP_ROLE, Database
+from infrastructure.database import Database
 from infrastructure.pipeline import allow_publishing, allow_reading_parameters, rule_for
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.realtime import WebSocketGateway

@@ -7,6 +7,8 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
+from infrastructure.wildcards import Wildcard
+
 
 def accept(construct: IConstruct, reason: str, *rules: str) -> None:
     """Keep a construct as it is although rules of the AwsSolutions pack object.
@@ -16,12 +18,14 @@ def accept(construct: IConstruct, reason: str, *rules: str) -> None:
     Validations.of(construct).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
 
 
-def accept_wildcards(function: lambda_.Function, reason: str, resources: Iterable[str]) -> None:
+def accept_wildcards(function: lambda_.Function, wildcard: Wildcard, resources: Iterable[str]) -> None:
     """Keep these resources with a wildcard in what a function may reach."""
     if function.role is None:
         raise ValueError("only functions with a role of their own may be granted anything")
     resolved = (Stack.of(function).resolve(resource) for resource in resources)
-    accept(function.role, reason, *(f"AwsSolutions-IAM5[Resource::{_flat(resource)}]" for resource in resolved))
+    accept(
+        function.role, wildcard.reason, *(f"AwsSolutions-IAM5[Resource::{_flat(resource)}]" for resource in resolved)
+    )
 
 
 def _flat(resolved: Any) -> str:

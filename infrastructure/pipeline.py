@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from app.platform.concurrency import APP_ROLE, CLEANUP_ROLE
 from app.platform.events import (
     ORIGINALS_WILDCARD,
     S3_OBJECT_CREATED,
@@ -21,11 +22,12 @@ from app.platform.events import (
     JobRequested,
 )
 from infrastructure.clouds import Cloud
-from infrastructure.database import APP_ROLE, CLEANUP_ROLE, Database
+from infrastructure.database import Database
 from infrastructure.nag import accept_wildcards
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.python_function import PythonFunction
 from infrastructure.storage import EVERY_KIND, Storage
+from infrastructure.wildcards import CLAUDE_ON_BEDROCK, PARAMETERS
 
 # One vCPU: decoding 50 megapixels is the one thing here that is bound by the processor.
 IMAGE_PROCESSOR_MB = 1769
@@ -157,7 +159,7 @@ def allow_claude_on_bedrock(function: lambda_.Function, action: str = "bedrock:I
         service="bedrock", region="*", resource="inference-profile", resource_name="*.anthropic.*"
     )
     function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[models, profiles]))
-    accept_wildcards(function, "Any Claude model, from wherever a profile finds room.", [models, profiles])
+    accept_wildcards(function, CLAUDE_ON_BEDROCK, [models, profiles])
 
 
 def allow_reading_parameters(function: lambda_.Function, *, environment: str) -> None:
@@ -166,4 +168,4 @@ def allow_reading_parameters(function: lambda_.Function, *, environment: str) ->
     path = stack.format_arn(service="ssm", resource="parameter", resource_name=f"collections/{environment}")
     resources = [path, f"{path}/*"]
     function.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParametersByPath"], resources=resources))
-    accept_wildcards(function, "Read by path: all of this environment's parameters, and no other's.", resources[1:])
+    accept_wildcards(function, PARAMETERS, resources[1:])

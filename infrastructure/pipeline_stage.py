@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infrastructure.alarms import FIVE_MINUTES, MINUTE, Limit, alarm
 from infrastructure.clouds import Cloud, StageScale
 from infrastructure.python_function import PythonFunction
 
@@ -73,14 +74,13 @@ class PipelineStage(Construct):
         )
 
     def _waiting_alarm(self) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        return alarm(
             self,
             "WaitingTooLong",
-            alarm_description="The oldest message has waited for half an hour: the stage fails or is too slow.",
-            metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum"),
-            threshold=WAITING_TOO_LONG.to_seconds(),
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            metric=self.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum"),
+            limit=Limit(WAITING_TOO_LONG.to_seconds()),
+            says="The oldest message has waited for half an hour: the stage fails or is too slow.",
+            runbook="a-stage-stands-still",
         )
 
 
@@ -96,13 +96,11 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
 
 
 def dead_letters_alarm(scope: Construct, construct_id: str, *, queue: sqs.Queue) -> cloudwatch.Alarm:
-    return cloudwatch.Alarm(
+    return alarm(
         scope,
         construct_id,
-        alarm_description="A message was given up: look at it, mend the cause, redrive it.",
-        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
-        threshold=0,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        evaluation_periods=1,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        metric=queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum"),
+        limit=Limit(0),
+        says="A message was given up.",
+        runbook="dead-letters",
     )

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infrastructure.clouds import Cloud
 from infrastructure.nag import accept
+from infrastructure.wildcards import TRACES
 
 
 class BundleMissing(FileNotFoundError):
@@ -30,7 +31,6 @@ class PythonFunction(lambda_.Function):
         timeout_s: int,
         memory_mb: int,
         environment: Mapping[str, str] | None = None,
-        concurrency: int | None = None,
     ) -> None:
         log_group = logs.LogGroup(
             scope, f"{construct_id}Logs", retention=cloud.log_retention, removal_policy=cloud.removal_policy
@@ -46,7 +46,7 @@ class PythonFunction(lambda_.Function):
             code=lambda_.Code.from_asset(str(_built(cloud, bundle))),
             timeout=Duration.seconds(timeout_s),
             memory_size=memory_mb,
-            reserved_concurrent_executions=concurrency,
+            reserved_concurrent_executions=cloud.reserved_concurrency.get(bundle),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             role=role,
@@ -58,7 +58,7 @@ class PythonFunction(lambda_.Function):
                 **(environment or {}),
             },
         )
-        accept(role, "X-Ray knows no resource-level permissions.", "AwsSolutions-IAM5[Resource::*]")
+        accept(role, TRACES.reason, "AwsSolutions-IAM5[Resource::*]")
         accept(self, "3.13 is supported to 2029 and is what the bundles are compiled for.", "AwsSolutions-L1")
 
 

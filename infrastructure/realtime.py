@@ -10,15 +10,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from app.platform.concurrency import APP_ROLE
 from app.platform.events import DuplicateFound, ItemFailed, ItemReady
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
-from infrastructure.database import APP_ROLE, Database
+from infrastructure.database import Database
 from infrastructure.nag import accept, accept_wildcards
 from infrastructure.pipeline import pattern_of
 from infrastructure.pipeline_stage import dead_letter_queue, dead_letters_alarm
 from infrastructure.python_function import PythonFunction
+from infrastructure.wildcards import CONNECTIONS
 
 STAGE = "live"
 ROUTES = ("$connect", "$disconnect", "$default")
@@ -29,7 +31,13 @@ class WebSocketGateway(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, cloud: Cloud) -> None:
         super().__init__(scope, construct_id)
-        self.api = apigatewayv2.WebSocketApi(self, "Api", api_name=f"collections-{cloud.environment}-live")
+        self.api = apigatewayv2.WebSocketApi(
+            self,
+            "Api",
+            api_name=f"collections-{cloud.environment}-live",
+            # From private subnets functions push to it by IPv6.
+            ip_address_type=apigatewayv2.IpAddressType.DUAL_STACK if cloud.network == "private" else None,
+        )
         stage = apigatewayv2.WebSocketStage(
             self,
             "Stage",
@@ -54,7 +62,7 @@ class WebSocketGateway(Construct):
         function.add_to_role_policy(
             iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])
         )
-        accept_wildcards(function, "Connections come and go; all of this API's are its own.", [connections])
+        accept_wildcards(function, CONNECTIONS, [connections])
 
 
 class Realtime(Construct):
@@ -76,7 +84,6 @@ class Realtime(Construct):
             "Function",
             cloud=cloud,
             bundle="realtime",
-            concurrency=cloud.realtime_concurrency,
             timeout_s=29,
             memory_mb=256,
             environment={

@@ -1,6 +1,6 @@
 """The one stack: which capabilities there are, and which builds on which."""
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, CfnParameter, Stack
 from constructs import Construct
 
 from infrastructure.api import Api, HttpGateway
@@ -12,11 +12,12 @@ from infrastructure.database import Database, GivenPostgres, RdsPostgres
 from infrastructure.jobs import Jobs
 from infrastructure.migrations import Migrations
 from infrastructure.monitoring import Monitoring
-from infrastructure.network import Network
+from infrastructure.network import network
 from infrastructure.pipeline import Pipeline
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.python_function import PythonFunction
 from infrastructure.realtime import Realtime, WebSocketGateway
+from infrastructure.smoke import Smoke
 from infrastructure.storage import Storage
 from infrastructure.web import Web
 
@@ -38,7 +39,12 @@ class CollectionsStack(Stack):
         self.auth = Auth(self, "Auth", cloud=cloud, web_url=self.web.url)
         self.conversations = Conversations(self, "Conversations", cloud=cloud)
         self.database = self._database(cloud)
-        self.migrations = Migrations(self, "Migrations", cloud=cloud, database=self.database)
+        # Named by the moment at which it begins, so that every deployment migrates and is smoked, whatever it changes.
+        deployment = CfnParameter(self, "Deployment", default="", description="When it began (scripts/deploy.py)")
+        self.deployment = deployment.value_as_string
+        self.migrations = Migrations(
+            self, "Migrations", cloud=cloud, database=self.database, deployment=self.deployment
+        )
         self.pipeline = Pipeline(self, "Pipeline", cloud=cloud, database=self.database, storage=self.storage)
         self.conversations.count_from(self.pipeline.cleanup)
         self.api = Api(
@@ -90,18 +96,32 @@ class CollectionsStack(Stack):
         )
         self.stages = [*self.pipeline.stages, self.jobs.stage]
         self._migrate_first()
+        self.smoke = self._smoke_last(cloud)
         self._monitor(cloud)
         self._tell(cloud)
 
     def _database(self, cloud: Cloud) -> Database:
         if cloud.database is not None:
             return GivenPostgres(cloud.database)
-        return RdsPostgres(self, "Database", cloud=cloud, network=Network(self, "Network"))
+        return RdsPostgres(self, "Database", cloud=cloud, network=network(self, "Network", cloud=cloud))
 
     def _migrate_first(self) -> None:
         stages = (stage.function for stage in self.stages)
         served = (self.api.function, self.chat.function, self.realtime.function)
         self.migrations.run_before(*served, self.pipeline.cleanup, *stages)
+
+    def _smoke_last(self, cloud: Cloud) -> Smoke:
+        smoke = Smoke(
+            self,
+            "Smoke",
+            cloud=cloud,
+            api_url=self.http.url,
+            workers=[stage.function for stage in self.stages],
+            others=[self.api.function, self.chat.function, self.realtime.function, self.pipeline.cleanup],
+            deployment=self.deployment,
+        )
+        smoke.run_after([self.http])
+        return smoke
 
     def _monitor(self, cloud: Cloud) -> None:
         Monitoring(
@@ -109,9 +129,14 @@ class CollectionsStack(Stack):
             "Monitoring",
             cloud=cloud,
             api=self.http.api,
+            api_function=self.api.function,
             stages=self.stages,
             unattended=[self.migrations.function, self.pipeline.cleanup],
-            alarms=[*(alarm for stage in self.stages for alarm in stage.alarms), *self.realtime.alarms],
+            alarms=[
+                *(alarm for stage in self.stages for alarm in stage.alarms),
+                *self.realtime.alarms,
+                *self.database.alarms,
+            ],
         )
 
     def _tell(self, cloud: Cloud) -> None:
@@ -148,6 +173,7 @@ class CollectionsStack(Stack):
             "Embedder": self.pipeline.embedder.function,
             "Cleanup": self.pipeline.cleanup,
             "Migrate": self.migrations.function,
+            "Smoke": self.smoke.function,
             "Realtime": self.realtime.function,
             "Chat": self.chat.function,
             "Jobs": self.jobs.function,

@@ -10,7 +10,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from app.account.s3 import EXPORT_TAG
-from infrastructure.clouds import Cloud
+from infrastructure import wildcards
+from infrastructure.clouds import BACKUP_DAYS, Cloud
 from infrastructure.nag import accept, accept_wildcards
 
 # {user_id}/{kind}/…: originals start the pipeline, the next two come out of it, and exports are made by a job.
@@ -19,9 +20,6 @@ Kind = Literal["images", "display", "thumbnails", "exports"]
 CHECKPOINTS = "checkpoints"
 # Of an item.
 EVERY_KIND: tuple[Kind, ...] = ("images", "display", "thumbnails")
-KEYS_START_WITH_THE_USER = (
-    "Keys begin with the user's id: the application narrows to one user, the policy to kinds of objects."
-)
 
 
 class Storage(Construct):
@@ -38,11 +36,18 @@ class Storage(Construct):
             max_age=3600,
         )
         self.images.add_lifecycle_rule(abort_incomplete_multipart_upload_after=Duration.days(1))
+        # Nobody wants the old versions of these two back.
+        forgotten = Duration.days(1) if cloud.versioned else None
         # Cleanup removes them with their jobs, after three days; this is for the day it does not run.
-        self.images.add_lifecycle_rule(tag_filters=dict([EXPORT_TAG]), expiration=Duration.days(4))
+        self.images.add_lifecycle_rule(
+            tag_filters=dict([EXPORT_TAG]), expiration=Duration.days(4), noncurrent_version_expiration=forgotten
+        )
         # langgraph-checkpoint-aws looks for the rule by this name, and would write one of its own.
         self.images.add_lifecycle_rule(
-            id=f"{CHECKPOINTS}-ttl-expiration-1d", prefix=f"{CHECKPOINTS}/", expiration=Duration.days(1)
+            id=f"{CHECKPOINTS}-ttl-expiration-1d",
+            prefix=f"{CHECKPOINTS}/",
+            expiration=Duration.days(1),
+            noncurrent_version_expiration=forgotten,
         )
         _announce_objects(self.images)
         self.web = self._private_bucket("Web", cloud)
@@ -62,7 +67,7 @@ class Storage(Construct):
             resources = [self.images.arn_for_objects(f"*/{kind}/*") for kind in kinds]
             if resources:
                 function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
-                accept_wildcards(function, KEYS_START_WITH_THE_USER, resources)
+                accept_wildcards(function, wildcards.KINDS_OF_OBJECTS, resources)
 
     def allow_checkpoints(self, function: lambda_.Function) -> None:
         """Let a function keep what of a conversation is too large for DynamoDB, and see that it expires."""
@@ -73,7 +78,7 @@ class Storage(Construct):
                 resources=[objects],
             )
         )
-        accept_wildcards(function, "Conversations come and go; all of this prefix is its own.", [objects])
+        accept_wildcards(function, wildcards.CHECKPOINTS, [objects])
         function.add_to_role_policy(
             iam.PolicyStatement(actions=["s3:GetLifecycleConfiguration"], resources=[self.images.bucket_arn])
         )
@@ -97,7 +102,7 @@ class Storage(Construct):
                 resources=[everything],
             )
         )
-        accept_wildcards(function, KEYS_START_WITH_THE_USER, [everything])
+        accept_wildcards(function, wildcards.EVERYTHING_OF_A_USER, [everything])
 
     def _private_bucket(self, construct_id: str, cloud: Cloud) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -107,8 +112,15 @@ class Storage(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=cloud.tls_only,
+            versioned=cloud.versioned,
             removal_policy=cloud.removal_policy,
         )
+        if cloud.versioned:
+            # As long as the database can be put back: to that moment's rows belong that moment's objects. Somebody who
+            # leaves takes all versions along (`allow_emptying`).
+            bucket.add_lifecycle_rule(
+                noncurrent_version_expiration=Duration.days(BACKUP_DAYS), expired_object_delete_marker=True
+            )
         accept(
             bucket, "Who read what is CloudTrail's to record; a log bucket would double the objects.", "AwsSolutions-S1"
         )

@@ -13,6 +13,7 @@ from infrastructure.clouds import Cloud
 from infrastructure.nag import accept
 from infrastructure.realtime import WebSocketGateway
 from infrastructure.storage import Storage
+from infrastructure.web_acl import WebAcl
 
 EDGE_CODE = Path(__file__).parent / "cloudfront"
 A_YEAR = Duration.days(365)
@@ -44,10 +45,12 @@ class Web(Construct):
             additional_behaviors={"/api/*": self._api(cloud, gateway)},
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
+            web_acl_id=WebAcl(self, "WebAcl", cloud=cloud).arn if cloud.waf == "own" else cloud.waf,
         )
         self.url = cloud.hosts.web_url(self.distribution)
         accept(self.distribution, "Open to the world, as its sign-up is.", "AwsSolutions-CFR1")
-        accept(self.distribution, "A WAF costs more than everything else here together.", "AwsSolutions-CFR2")
+        if cloud.waf is None:
+            accept(self.distribution, "A third of what all of it costs; `-c waf=true` adds it.", "AwsSolutions-CFR2")
         accept(self.distribution, "The API keeps its own access log; the rest is static files.", "AwsSolutions-CFR3")
         accept(
             self.distribution,

@@ -22,6 +22,8 @@ from app.platform.tracing import Fact, RunType, Span
 
 # Nobody's answer is kept waiting for longer by a trace.
 _TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
+# And nobody waits for an evaluation.
+_UNHURRIED = urllib3.Timeout(connect=5.0, read=30.0)
 _open: ContextVar["_Run | None"] = ContextVar("open_run", default=None)
 
 
@@ -71,6 +73,27 @@ class LangSmith:
         if not isinstance(body, dict) or not isinstance(body.get("manifest"), dict):
             raise Unavailable(f"LangSmith has no such prompt ({answer.status}).")
         return body["manifest"], str(body.get("commit_hash", ""))
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Any other call, for evaluations: what it answers, as JSON.
+
+        Raises:
+            Unavailable: it did not take it, or its answer cannot be read.
+        """
+        try:
+            answer = self._pool.request(
+                method,
+                f"{self._base_url}{path}",
+                body=None if body is None else json.dumps(body).encode(),
+                headers=self._headers,
+                timeout=_UNHURRIED,
+                redirect=False,
+            )
+            if answer.status >= 300:
+                raise Unavailable(f"LangSmith does not take it ({answer.status}).")
+            return answer.json()
+        except (urllib3.exceptions.HTTPError, ValueError) as exc:
+            raise Unavailable("LangSmith did not answer.") from exc
 
     def _send(self, root: "_Run") -> None:
         body = json.dumps({"post": [run.as_posted(self._project) for run in root.family], "patch": []}).encode()

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+NAMESPACE = "Collections"
+# The dimension that every one of them has.
+SERVICE = "collections"
 _UNITS = {"_ms": MetricUnit.Milliseconds, "_usd": MetricUnit.NoUnit}
 
 
-def publish(values: Mapping[str, float], *, service: str = "collections", **dimensions: str) -> None:
+def publish(values: Mapping[str, float], *, service: str = SERVICE, **dimensions: str) -> None:
     """Write these values as one line. `…_ms` are milliseconds, `…_usd` dollars, everything else is counted."""
-    metrics = EphemeralMetrics(namespace="Collections", service=service)
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
     for dimension, named in dimensions.items():
         metrics.add_dimension(name=dimension, value=named)
     for name, value in values.items():

@@ -11,6 +11,8 @@ from psycopg.errors import DuplicateDatabase, UniqueViolation
 from yoyo import get_backend, read_migrations
 from yoyo.connections import DatabaseURI
 
+from app.platform import concurrency
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Amazon's certificate authorities for RDS, all regions.
 RDS_CA = Path(__file__).parent / "rds-ca.pem"
@@ -33,9 +35,32 @@ def migrate(database_url: str) -> list[str]:
         try:
             pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
             backend.apply_migrations(pending)
+            _bound_roles(connection)
             return [migration.id for migration in pending]
         finally:
             backend.connection.close()
+
+
+# `rolconfig` is a list of `name=value`.
+ROLE = "SELECT rolconnlimit, rolconfig FROM pg_roles WHERE rolname = %s"
+
+
+def _bound_roles(connection: psycopg.Connection) -> None:
+    """Give the roles what the budget of connections says, where they have something else.
+
+    Roles belong to the whole server, and the lock to one database: two that changed the same row at once would fail.
+    """
+    idle = f"idle_session_timeout={concurrency.IDLE_SECONDS}s"
+    for role, limit in concurrency.role_limits().items():
+        found = connection.execute(ROLE, [role]).fetchone()
+        if found is None:
+            continue  # a server on which the migration that makes it was not run
+        name, (has_limit, configured) = sql.Identifier(role), found
+        if has_limit != limit:
+            connection.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(name, sql.Literal(limit)))
+        if idle not in (configured or []):
+            wanted = sql.Literal(idle.partition("=")[2])
+            connection.execute(sql.SQL("ALTER ROLE {} SET idle_session_timeout = {}").format(name, wanted))
 
 
 def ensure_database(admin_url: str, name: str) -> bool:

@@ -171,6 +171,12 @@ EXAMPLES: dict[str, Example] = {
             },
             {**_ANSWER, "citations": [_CITATION], "tools_used": [_TOOL]},
         ],
+        "unanswered": {
+            "status": "running",
+            "content": "And the day before?",
+            "timestamp": "2026-11-21T08:01:00Z",
+            "detail": None,
+        },
         "created_at": _SESSION["created_at"],
         "last_activity": _SESSION["last_activity"],
         "message_count": 2,
@@ -235,6 +241,11 @@ EXAMPLES: dict[str, Example] = {
         "abstained": False,
         "degraded": [],
         "retrieval_time_ms": 12.4,
+        "answer": "KRUME & KORN: Sourdough loaf 5.40 [1]",
+        "citations": [_RESULT["item_id"]],
+        "answer_time_ms": 1840.2,
+        "agent_reasoning": None,
+        "tools_used": None,
     },
     "SimilarOut": {
         "results": [_RESULT | {"score": 0.91, "score_type": "similarity", "bm25_score": None, "similarity": 0.91}]
@@ -244,7 +255,8 @@ EXAMPLES: dict[str, Example] = {
         "suggestions": [{"text": "party bread", "completion": "bread", "kind": "tag", "count": 3}],
     },
     "SearchConfigOut": {
-        "search_types": ["bm25", "vector", "hybrid"],
+        "search_types": ["bm25", "vector", "hybrid", "agentic"],
+        "answer_models": ["claude-sonnet-5-5", "claude-haiku-5-5"],
         "default_search_type": "hybrid",
         "default_top_k": 10,
         "max_top_k": 50,
@@ -285,6 +297,8 @@ EXAMPLES: dict[str, Example] = {
         "model": "voyage-3.5-lite",
         "dimensions": 1024,
         "last_rebuild": "2026-11-20T08:15:02.000000Z",
+        "rebuilding": True,
+        "former_models": [{"model": "voyage-3.5", "items": 2, "found_by": "vector"}],
     },
     "JobOut": _JOB,
 }

@@ -70,6 +70,11 @@ class Parameters:
                 logger.warning("parameters are not renewed", reason=exc.detail)
         return self.find(name)
 
+    def is_there(self, name: str) -> bool:
+        """Whether there is such a parameter at this moment, for whoever checks a deployment. Raises Unavailable."""
+        self._values = self._read()
+        return self.find(name) is not None
+
     def forget(self) -> None:
         """Read again at the next need: a key was refused, and may have been replaced since it was read."""
         self._values = None

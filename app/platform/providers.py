@@ -5,12 +5,14 @@ What a vendor says about a failure goes nowhere: it may quote the request, and p
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
 from time import monotonic, time
 from typing import TypeVar
 
+from app.platform import metrics
 from app.platform.errors import PermanentFailure, Unavailable
 
 T = TypeVar("T")
@@ -67,6 +69,21 @@ class Deadline:
         if failure is not None:
             raise failure
         return result  # type: ignore[return-value]  # without a failure it is a T
+
+
+@contextmanager
+def asking(stage: str) -> Iterator[None]:
+    """Around one call: `provider_failed` is 1 if there was no answer, else 0, so that its average is their share.
+
+    A refusal of one picture is an answer; a provider that is down, or takes neither key nor request, gives none.
+    """
+    try:
+        yield
+    except (PermanentFailure, Unavailable) as exc:
+        is_answer = isinstance(exc, PermanentFailure) and not exc.code.startswith("provider_")
+        metrics.publish({"provider_failed": int(not is_answer)}, stage=stage)
+        raise
+    metrics.publish({"provider_failed": 0}, stage=stage)
 
 
 def failure_of(status: int, *, provider: str, retry_after: str | None = None) -> PermanentFailure | Unavailable:

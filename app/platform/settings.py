@@ -210,6 +210,8 @@ class SearchSettings(_Settings):
     rrf_bm25_weight: float = Field(default=0.3, ge=0, le=1)
     rrf_vector_weight: float = Field(default=0.7, ge=0, le=1)
     rrf_c: int = 15
+    # What another search that was planned for the same question may add to an item's score, of the own search's best.
+    agentic_weight: float = Field(default=0.1, ge=0, le=1)
 
     # Abstention: app/search/abstention.py has the rule, docs/search.md the rates at this operating point.
     abstain_below: float = 0.33
@@ -254,25 +256,49 @@ class ConversationSettings(_Settings):
     sessions_table: str
     # Since the last answer. DynamoDB deletes later; what is over is not there, whatever DynamoDB does.
     session_ttl_seconds: int = 4 * 3600
-    # How long a turn may hold its session: longer than its Lambda lives.
-    turn_lease_seconds: int = 180
+    # A turn that gives no sign of life for so long is over, and told as failed: longer than a call to the model and
+    # what it has looked up take together.
+    turn_silence_seconds: int = 90
 
 
-class ChatSettings(ConversationSettings):
-    """Who answers in conversations, and what a conversation and one answer may take."""
+# How the model that needs no key is called.
+LOCAL_CHAT_MODEL = "local-extractive"
+
+
+class AnswerModelSettings(_Settings):
+    """Who answers, and whom a search may name for it."""
 
     chat_provider: Literal["local", "claude", "bedrock"]
     # Empty: the newest Sonnet that the SDK knows. On Bedrock a model or inference profile id.
     chat_model: str = ""
+    # Which of the provider's models a search may name beside it: `claude-opus-5-5,claude-haiku-5-5`.
+    chat_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+
+    @property
+    def answer_models(self) -> tuple[str, ...]:
+        """What `answer_model` may be; unnamed, it is the configured one."""
+        if self.chat_provider == "local":
+            return (LOCAL_CHAT_MODEL,)
+        return tuple(dict.fromkeys(([self.chat_model] if self.chat_model else []) + [*self.chat_allowed]))
+
+
+class ChatSettings(ConversationSettings, AnswerModelSettings):
+    """Who answers in conversations, and what a conversation and one answer may take."""
+
     anthropic_base_url: str = "https://api.anthropic.com"
     # Empty: the function's own region.
     bedrock_base_url: str = ""
     # One call to the model, on the wall's clock; and what it may write.
     chat_call_deadline_s: int = 40
     chat_output_tokens: int = 2000
+    # The same of a call that plans searches, for somebody who waits for them.
+    plan_deadline_s: int = 8
+    plan_output_tokens: int = 800
 
     # After that a turn takes no further step; the last one must still fit into the Lambda's timeout.
     chat_turn_deadline_s: int = 110
+    # A unit of the user's day is kept for a turn so long: longer than its Lambda lives.
+    chat_reservation_s: int = 180
     chat_turns_max: int = Field(default=100, ge=1)
 
     # Of one turn: calls of tools, and tokens after which the model is asked no more.

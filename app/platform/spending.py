@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from threading import Lock
 
-from app.platform import prices
+from app.platform import metrics, prices
 
 _SMALLEST = Decimal("0.000001")
 
@@ -81,4 +81,6 @@ def paid(model: str, *, input_tokens: int, output_tokens: int = 0) -> Decimal:
     cost = prices.cost_usd(model, input_tokens=input_tokens, output_tokens=output_tokens)
     if bill := _bill.get():
         bill.add(Spent(input_tokens, output_tokens, cost))
+    # Without further dimensions: what everything costs together is what an alarm can watch.
+    metrics.publish({"paid_usd": float(cost)})
     return cost

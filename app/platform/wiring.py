@@ -17,6 +17,7 @@ from app.platform.settings import (
     AccountSettings,
     AnalysisProvider,
     AnalysisSettings,
+    AnswerModelSettings,
     AuthSettings,
     ChatFunctionSettings,
     ChatSettings,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from app.platform.request_store import RequestStore
     from app.realtime.gateway import WebSocketGateway
     from app.realtime.store import ConnectionStore
+    from app.search.agentic import Find, Known, Planner
     from app.search.models import Embedder
     from app.search.query_vectors import QueryVectors
     from app.search.rebuild import RebuildStore
@@ -397,7 +399,33 @@ def embedding_settings() -> EmbeddingSettings:
 @cache
 def embedder() -> "Embedder":
     """The configured embedding provider."""
-    settings = embedding_settings()
+    return _embedder(embedding_settings())
+
+
+@cache
+def former_embedder(model: str) -> "Embedder":
+    """Who made the vectors of a model that is not the configured one (any more).
+
+    Raises:
+        PermanentFailure: `provider_not_configured`: nobody here has that model.
+    """
+    return _embedder(_embedding_settings_of(model))
+
+
+def _embedding_settings_of(model: str) -> EmbeddingSettings:
+    """The settings under which that model would be the configured one: rows name the model that embedded them."""
+    from app.search import local, voyage
+
+    if model == local.LocalEmbedder.model and local.is_installed():
+        named = {"embedding_provider": "local", "embedding_model": ""}
+    elif model.startswith(voyage.MODELS):
+        named = {"embedding_provider": "voyage", "embedding_model": model}
+    else:
+        raise PermanentFailure("provider_not_configured", f"Nobody embeds with {model} here.")
+    return embedding_settings().model_copy(update=named)
+
+
+def _embedder(settings: EmbeddingSettings) -> "Embedder":
     if settings.embedding_provider == "local":
         from app.search.local import LocalEmbedder
 
@@ -420,13 +448,28 @@ def query_embedder(user_id: UUID) -> "Embedder":
     Raises:
         Unavailable: whether paid calls are switched off cannot be known now.
     """
-    from app.search.metered import MeteredEmbedder
     from app.usage.models import Kind
+
+    return _query_embedder(user_id, embedder(), terms(Kind.EMBEDDINGS))
+
+
+def former_query_embedder(user_id: UUID, model: str) -> "Embedder":
+    """The same by another model than the configured one. Raises also what `former_embedder` raises."""
+    from app.usage import ceilings
+    from app.usage.models import Kind
+
+    most_usd = ceilings.embedding(_embedding_settings_of(model))
+    return _query_embedder(user_id, former_embedder(model), replace(terms(Kind.EMBEDDINGS), most_usd=most_usd))
+
+
+def _query_embedder(user_id: UUID, provider: "Embedder", under: "Terms") -> "Embedder":
+    from app.search.metered import MeteredEmbedder
     from app.usage.service import paying
 
-    provider = embedder()
-    if terms(Kind.EMBEDDINGS).most_usd:
-        provider = MeteredEmbedder(provider, lambda: paying(user_id, quota=quota(Kind.EMBEDDINGS), database=database()))
+    if under.most_usd:
+        provider = MeteredEmbedder(
+            provider, lambda: paying(user_id, quota=usage().quota(_as_of_now(under)), database=database())
+        )
     return query_vectors().over(provider)
 
 
@@ -472,10 +515,13 @@ def terms_now(kind: "Kind") -> "Terms":
     Raises:
         Unavailable: that cannot be known.
     """
+    return _as_of_now(terms(kind))
+
+
+def _as_of_now(under: "Terms") -> "Terms":
     from app.usage.service import are_paid_calls_off
 
-    found = terms(kind)
-    return replace(found, is_paused=are_paid_calls_off(parameters())) if found.most_usd else found
+    return replace(under, is_paused=are_paid_calls_off(parameters())) if under.most_usd else under
 
 
 def quota(kind: "Kind") -> "Quota":
@@ -520,17 +566,18 @@ def chat_sessions() -> "SessionStore":
         aws.client("dynamodb"),
         settings.sessions_table,
         ttl_seconds=settings.session_ttl_seconds,
-        lease_seconds=settings.turn_lease_seconds,
+        lease_seconds=settings.turn_silence_seconds,
     )
 
 
 @cache
-def chat_function() -> "ChatFunction":
-    """The function that answers, for those who have less time than an answer may take."""
+def chat_function(waits_s: int | None = None) -> "ChatFunction":
+    """The function that answers, for those who have less time than an answer may take; or even less than usual."""
     from app.chat.function import ChatFunction
 
     settings = ChatFunctionSettings()  # type: ignore[call-arg]
-    return ChatFunction(partial(aws.client, "lambda", waits_s=settings.chat_wait_s), settings.chat_function_name)
+    client = partial(aws.client, "lambda", waits_s=min(settings.chat_wait_s, waits_s or settings.chat_wait_s))
+    return ChatFunction(client, settings.chat_function_name)
 
 
 def collection(user_id: UUID) -> "Collection":
@@ -543,13 +590,60 @@ def collection(user_id: UUID) -> "Collection":
         analyses=analyses(),
         index=search_index(),
         embedder=lambda: query_vectors().over(embedder()),
+        former=lambda model: query_vectors().over(former_embedder(model)),
         settings=search_settings(),
     )
 
 
+def finder(user_id: UUID) -> "Find":
+    """Searches one user's items, at their expense where somebody charges for it."""
+    from app.search import service
+
+    return partial(
+        service.search,
+        user_id,
+        index=search_index(),
+        embedder=lambda: query_embedder(user_id),
+        former=partial(former_query_embedder, user_id),
+        settings=search_settings(),
+        tracer=tracer(),
+    )
+
+
+def known_values(user_id: UUID) -> "Known":
+    """The categories and tags that one user's items have."""
+    from app.search import agentic
+
+    return agentic.known_values(items(), user_id)
+
+
 @cache
-def assistant() -> "Assistant":
-    """Who answers in conversations. LangGraph takes seconds to load: nobody else builds this."""
+def planner(model: str | None = None) -> "Planner":
+    """Who plans searches: the configured model, or another one that is offered. Raises PermanentFailure."""
+    settings = chat_settings()
+    hurried = {"chat_call_deadline_s": settings.plan_deadline_s, "chat_output_tokens": settings.plan_output_tokens}
+    if settings.chat_provider == "local":
+        from app.chat.local_planner import RulePlanner
+
+        return RulePlanner()
+    from app.chat.model_planner import ModelPlanner
+
+    chosen, _ = _chat_model(settings.model_copy(update=hurried), model)
+    return ModelPlanner(chosen)
+
+
+@cache
+def answer_model_settings() -> AnswerModelSettings:
+    return AnswerModelSettings()  # type: ignore[call-arg]
+
+
+@cache
+def assistant(model: str | None = None) -> "Assistant":
+    """Who answers in conversations. LangGraph takes seconds to load: nobody else builds this.
+
+    Raises:
+        PermanentFailure: `model` is not offered.
+    """
     from app.chat.agent import LangGraphAssistant
     from app.chat.checkpoints import CommittedCheckpoints
 
@@ -560,11 +654,13 @@ def assistant() -> "Assistant":
         ttl_seconds=settings.session_ttl_seconds,
         boto_config=aws.client("dynamodb").meta.config,
     )
-    model, name = _chat_model(settings)
-    return LangGraphAssistant(model, model_name=name, checkpoints=checkpoints, settings=settings, web=_web(settings))
+    chosen, name = _chat_model(settings, model)
+    return LangGraphAssistant(chosen, model_name=name, checkpoints=checkpoints, settings=settings, web=_web(settings))
 
 
-def _chat_model(settings: ChatSettings) -> "tuple[BaseChatModel, str]":
+def _chat_model(settings: ChatSettings, named: str | None = None) -> "tuple[BaseChatModel, str]":
+    if named and named not in settings.answer_models:
+        raise PermanentFailure("provider_not_configured", "The model named is not offered here.")
     if settings.chat_provider == "local":
         from app.chat.local import MODEL_NAME, LocalChatModel
 
@@ -573,9 +669,9 @@ def _chat_model(settings: ChatSettings) -> "tuple[BaseChatModel, str]":
     from app.platform.sonnet import newest_sonnet, newest_sonnet_on_bedrock
 
     if settings.chat_provider == "bedrock":
-        name = settings.chat_model or newest_sonnet_on_bedrock()
+        name = named or settings.chat_model or newest_sonnet_on_bedrock()
         return claude.bedrock(name, settings), name
-    name = settings.chat_model or newest_sonnet()
+    name = named or settings.chat_model or newest_sonnet()
     return claude.anthropic_api(Secret(parameters(), "anthropic_api_key"), name, settings), name
 
 

@@ -31,6 +31,30 @@ def local(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesize
     )
 
 
+@pytest.fixture(scope="session")
+def private(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(
+        tmp_path_factory.mktemp("private"), cloud="aws", env="test", bundles=str(bundles), network="private"
+    )
+
+
+@pytest.fixture(scope="session")
+def guarded(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """With everything that is asked for by a word, and Claude on Bedrock."""
+    return synthesize(
+        tmp_path_factory.mktemp("guarded"),
+        cloud="aws",
+        env="test",
+        bundles=str(bundles),
+        network="private",
+        nat="gateway",
+        waf="true",
+        alarm_email="somebody@example.com",
+        analysis_provider="bedrock",
+        chat_provider="bedrock",
+    )
+
+
 @pytest.fixture(params=["aws", "local"])
 def either(request: pytest.FixtureRequest) -> Synthesized:
     found: Synthesized = request.getfixturevalue(request.param)

@@ -12,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from infrastructure.app import collections_stack
 from infrastructure.clouds import ROOT
 
-BUNDLES = ("api", "image_processor", "analyzer", "embedder", "cleanup", "migrate", "realtime", "jobs", "chat")
+BUNDLES = ("api", "image_processor", "analyzer", "embedder", "cleanup", "migrate", "realtime", "jobs", "chat", "smoke")
 STAGES = ("image_processor", "analyzer", "embedder")
 # Whoever takes messages from a queue.
 WORKERS = (*STAGES, "jobs")

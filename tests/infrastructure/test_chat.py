@@ -42,7 +42,8 @@ def test_its_routes_lead_to_it_and_the_others_do_not(either: Synthesized) -> Non
 def test_only_whoever_verifies_users_may_have_something_answered(either: Synthesized) -> None:
     logical_id, _ = either.functions()["chat"]
 
-    callers = {bundle: invoked_by(either, bundle) for bundle in BUNDLES}
+    # Beside them only the deployment, which asks every function which code it is.
+    callers = {bundle: invoked_by(either, bundle) for bundle in BUNDLES if bundle != "smoke"}
 
     assert {bundle: resources for bundle, resources in callers.items() if resources} == {
         "api": [f"<{logical_id}.Arn>"],
@@ -63,7 +64,9 @@ def test_a_turn_that_failed_is_not_begun_again_in_silence(either: Synthesized) -
     assert config["MaximumEventAgeInSeconds"] == 60
 
 
-def test_it_outlives_its_turns_and_their_locks_outlive_it(either: Synthesized, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_outlives_its_turns_and_no_step_of_them_is_taken_for_dead(
+    either: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from app.platform.settings import ChatSettings
 
     for name, value in either.environment("chat").items():
@@ -74,7 +77,10 @@ def test_it_outlives_its_turns_and_their_locks_outlive_it(either: Synthesized, m
     timeout = function["Properties"]["Timeout"]
 
     assert settings.chat_turn_deadline_s + settings.chat_call_deadline_s + settings.web_search_deadline_s < timeout
-    assert timeout < settings.turn_lease_seconds
+    assert timeout < settings.chat_reservation_s
+    assert settings.chat_call_deadline_s + settings.web_search_deadline_s < settings.turn_silence_seconds
+    # A question may wait so long in Lambda's queue.
+    assert settings.turn_silence_seconds > 60
 
 
 def test_what_is_too_large_for_a_table_expires_under_the_rule_that_the_package_looks_for(either: Synthesized) -> None:
@@ -102,3 +108,24 @@ def test_it_may_call_bedrock_only_where_that_is_chosen(aws: Synthesized, bundles
     assert not claude_on_bedrock(aws, "chat")
     assert chosen.environment("chat")["CHAT_PROVIDER"] == "bedrock"
     assert chosen.violations == []
+
+
+def test_whoever_answers_and_whoever_lets_requests_name_them_know_the_same_models(
+    bundles: Path, tmp_path: Path
+) -> None:
+    chosen = synthesize(
+        tmp_path,
+        cloud="aws",
+        env="test",
+        bundles=str(bundles),
+        chat_model="claude-sonnet-5-5",
+        chat_allowed="claude-haiku-5-5",
+    )
+
+    for bundle in ("api", "chat"):
+        told = chosen.environment(bundle)
+        assert (told["CHAT_PROVIDER"], told["CHAT_MODEL"], told["CHAT_ALLOWED"]) == (
+            "claude", "claude-sonnet-5-5", "claude-haiku-5-5",
+        )  # fmt: skip
+    # Nobody else needs them; only the one that answers knows whom to call.
+    assert "CHAT_PROVIDER" not in chosen.environment("realtime")

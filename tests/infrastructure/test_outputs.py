@@ -4,7 +4,7 @@ import re
 
 from tests.infrastructure.synthesized import Synthesized
 
-FUNCTIONS = ("Api", "ImageProcessor", "Analyzer", "Embedder", "Cleanup", "Migrate", "Realtime", "Jobs", "Chat")
+FUNCTIONS = ("Api", "ImageProcessor", "Analyzer", "Embedder", "Cleanup", "Migrate", "Smoke", "Realtime", "Jobs", "Chat")
 STAGES = ("ImageProcessor", "Analyzer", "Embedder", "Jobs")
 EXPECTED = {
     "Cloud",
