@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")))
 LAMBDA_PYTHON = "3.13"
+# What of the checkout goes into bundles.
+_BUNDLED = ("app", "lambdas")
+# As app.platform.build_info reads it.
+BuildInfo = dict[str, str | None]
 # Installed packages bring these along; a Lambda never reads them, and some differ from builder to builder.
 _UNUSED = (
     "bin",
@@ -73,8 +78,11 @@ TARGETS = {
 }
 
 
-def build(function: str, target: Target, *, into: Path = BUILD) -> Path:
+def build(function: str, target: Target, *, into: Path = BUILD, info: BuildInfo | None = None) -> Path:
     """Build one bundle and return its folder, replacing what was there.
+
+    Args:
+        info: which code it is, where several bundles are to say the same.
 
     Raises:
         subprocess.CalledProcessError: a requirement cannot be installed.
@@ -86,7 +94,7 @@ def build(function: str, target: Target, *, into: Path = BUILD) -> Path:
     if target.with_requirements:
         _install(function, target, work)
         _prune(work, *_UNUSED_BY.get(function, ()))
-    _copy_source(function, work)
+    _copy_source(function, work, info or build_info())
     if target.with_requirements:
         _compile(target, work)
     shutil.rmtree(final, ignore_errors=True)
@@ -121,10 +129,10 @@ def _prune(folder: Path, *unused: str) -> None:
             shutil.rmtree(service)
 
 
-def _copy_source(function: str, folder: Path) -> None:
+def _copy_source(function: str, folder: Path, info: BuildInfo) -> None:
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "evaluation"))
     shutil.copy(ROOT / "lambdas" / function / "handler.py", folder / "handler.py")
-    (folder / "app" / "platform" / "build_info.json").write_text(json.dumps(build_info(), sort_keys=True))
+    (folder / "app" / "platform" / "build_info.json").write_text(json.dumps(info, sort_keys=True))
 
 
 def _compile(target: Target, folder: Path) -> None:
@@ -143,19 +151,46 @@ def _compile(target: Target, folder: Path) -> None:
     )
 
 
-def build_info() -> dict[str, str | None]:
-    """Version, commit and the commit's time; a checkout with changes says so."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    sha = _git("rev-parse", "HEAD")
+def build_info(root: Path = ROOT) -> BuildInfo:
+    """Version, commit and the commit's time.
+
+    `-dirty` behind the commit: something differs from it, or a bundle would hold what nobody has added yet. `unknown`:
+    this is no checkout of its own, also where it lies within another repository's. The time is then that of the last
+    change.
+    """
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    sha = _commit(root)
     if sha is None:
-        return {"version": version, "git_sha": "unknown", "built_at": None}
-    changed = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
-    return {"version": version, "git_sha": sha + changed, "built_at": _git("log", "-1", "--format=%cI")}
+        return {"version": version, "git_sha": "unknown", "built_at": _last_change(root)}
+    if _git(root, "status", "--porcelain", "--untracked-files=no") or _untracked(root):
+        return {"version": version, "git_sha": f"{sha}-dirty", "built_at": _last_change(root)}
+    return {"version": version, "git_sha": sha, "built_at": _git(root, "log", "-1", "--format=%cI")}
 
 
-def _git(*arguments: str) -> str | None:
+def _commit(root: Path) -> str | None:
+    answer = _git(root, "rev-parse", "--show-toplevel", "HEAD")
+    if answer is None:
+        return None
+    toplevel, sha = answer.splitlines()
+    return sha if Path(toplevel).resolve() == root.resolve() else None
+
+
+def _untracked(root: Path) -> str | None:
+    return _git(root, "ls-files", "--others", "--exclude-standard", "--", *_BUNDLED)
+
+
+def _last_change(root: Path) -> str:
+    files = (path for folder in _BUNDLED for path in _files(root / folder) if path.suffix != ".pyc")
+    latest = max(path.stat().st_mtime for path in [root / "pyproject.toml", *files])
+    return datetime.fromtimestamp(latest, UTC).isoformat(timespec="seconds")
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    # A hook that runs us tells Git which repository is meant, which need not be this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", *arguments]
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

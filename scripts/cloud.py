@@ -1,13 +1,11 @@
-"""The local cloud's commands: up, down, status, logs, reset, token."""
+"""The cloud's commands: up, down, reset and token on this machine; status, logs, functions and their code on both."""
 
-import hashlib
-import json
 import os
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,12 +14,15 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from scripts import bundle, code_only, function_logs, outputs, samples_upload, status, users, versions, web
 from scripts import deploy as deployment
-from scripts import function_logs, outputs, samples_upload, secrets, users, web
-from scripts.console import console, fail, say
-from scripts.local import emulator, paths, postgres
+from scripts.cdk import Report
+from scripts.console import agree, commands, console, fail, say
+from scripts.local import deployed, emulator, paths, postgres
+from scripts.outputs import Cloud, cloud_name
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = commands()
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 _FIRST_QUESTION = "how much did I pay for bread"
 _STEPS = 6
 
@@ -64,58 +65,38 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop everything and forget it: the database, the images, the users."""
-    if not yes and not typer.confirm("Delete the local database, images and users?"):
-        raise typer.Exit(1)
+    agree("Delete the local database, images and users?", yes=yes)
     down()
     shutil.rmtree(paths.STATE, ignore_errors=True)
     outputs.path("local").unlink(missing_ok=True)
     say("Forgotten. `make up` starts anew.")
 
 
-@app.command()
-def status() -> None:
+@app.command("status")
+def show_status(
+    cloud: Cloud = "local", environment: Annotated[str, typer.Option("--env", help="As it was deployed.")] = "dev"
+) -> None:
     """What runs, what is deployed, and what the pipeline is doing."""
-    process, found = emulator.running(), outputs.find("local")
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("PostgreSQL", "running" if postgres.is_running() else "[yellow]stopped[/]")
-    table.add_row("Local cloud", f"running at {process.endpoint}" if process else "[yellow]stopped[/]")
-    if process is None or found is None:
-        console.print(table)
-        fail("Not up. Run `make up`.")
-    try:
-        ready = httpx.get(f"{found['ApiUrl']}/health/ready", timeout=30).json()
-    except (httpx.HTTPError, ValueError):
-        console.print(table)
-        fail("The API does not answer. Run `make up`; it mends what is broken.")
-    table.add_row("API", f"{found['ApiUrl']} is {ready['status']}")
-    for name, check in ready["checks"].items():
-        table.add_row(f"  {name}", f"{'ok' if check['ok'] else '[red]down[/]'} ({check['latency_ms']:.0f} ms)")
-    table.add_row("Web", found["WebUrl"])
-    table.add_row("Provider keys", _keys(found))
-    for stage, depth in _queue_depths(found).items():
-        table.add_row(f"  {stage}", depth)
-    console.print(table)
-
-
-def _keys(found: dict[str, str]) -> str:
-    """Which are missing; what fails for want of one says the same of each item."""
-    if missing := secrets.missing(found):
-        return f"[red]missing: {', '.join(missing)}[/] (`make secrets-populate`)"
-    return "none missing"
+    status.show(cloud_name(cloud), environment)
 
 
 @app.command()
 def logs(
     function: Annotated[str, typer.Argument(help="api, image_processor, analyzer, …")],
     minutes: Annotated[int, typer.Option(help="How far back.")] = 60,
-    cloud: Annotated[str, typer.Option(help="local or aws")] = "local",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is written from now on.")] = False,
+    cloud: Cloud = "local",
 ) -> None:
     """Print a Lambda's log."""
-    found = outputs.read("aws" if cloud == "aws" else "local")
-    name = outputs.function_name(function, found) or fail(f"There is no function {function!r}.")
-    for event in function_logs.events(name, found, since=time.time() - minutes * 60):
-        moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%H:%M:%S")
-        print(moment, event["message"].rstrip())
+    found = outputs.read(cloud_name(cloud))
+    name = outputs.function_name(function, found) or fail(
+        f"There is no function {function!r}. Use one of: {', '.join(bundle.FUNCTIONS)}."
+    )
+    read = function_logs.follow if follow else function_logs.events
+    with suppress(KeyboardInterrupt):
+        for event in read(name, found, since=time.time() - minutes * 60):
+            moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%H:%M:%S")
+            print(moment, event["message"].rstrip(), flush=follow)
 
 
 @app.command()
@@ -128,10 +109,14 @@ def token() -> None:
 @app.command()
 def invoke(
     function: Annotated[str, typer.Argument(help="cleanup or migrate")],
-    cloud: Annotated[str, typer.Option(help="local or aws")] = "local",
+    cloud: Cloud = "local",
+    dry_run: DryRun = False,
 ) -> None:
     """Run a Lambda that takes no input, now, and print its answer."""
-    found = outputs.read("aws" if cloud == "aws" else "local")
+    found = outputs.read(cloud_name(cloud))
+    if dry_run:
+        say(f"Would invoke {found[f'{function.title()}FunctionName']}. Nothing was changed.")
+        return
     answer = outputs.client("lambda", found).invoke(
         FunctionName=found[f"{function.title()}FunctionName"], Payload=b"{}"
     )
@@ -144,12 +129,35 @@ def invoke(
 @app.command()
 def deploy_function(
     function: Annotated[str, typer.Argument(help="api, image_processor, analyzer, …")],
-    cloud: Annotated[str, typer.Option(help="local or aws")] = "local",
+    cloud: Cloud = "local",
+    dry_run: DryRun = False,
 ) -> None:
     """Replace one Lambda's code, without the rest of the stack."""
+    if dry_run:
+        say(f"Would build {function} and replace its code ({cloud_name(cloud)}). Nothing was changed.")
+        return
     started = time.monotonic()
-    name = deployment.deploy_function(function, "aws" if cloud == "aws" else "local")
-    say(f"[green]✓[/] {function} runs the new code ({name}, {time.monotonic() - started:.1f} s)")
+    info = code_only.deploy(function, cloud_name(cloud))
+    say(f"[green]✓[/] {function} runs the new code: {versions.words(info)} ({time.monotonic() - started:.1f} s)")
+
+
+@app.command()
+def deploy_all(
+    cloud: Cloud = "local",
+    dry_run: DryRun = False,
+) -> None:
+    """Replace every Lambda's code. Where one does not work, it runs what it ran before, and the rest is left alone."""
+    name = cloud_name(cloud)
+    found = outputs.read(name)
+    functions = [function for function in bundle.FUNCTIONS if outputs.function_name(function, found)]
+    if dry_run:
+        say(f"Would replace the code of {', '.join(functions)} ({cloud}). Nothing was changed.")
+        return
+    for function in functions:
+        started = time.monotonic()
+        with console.status(function):
+            info = code_only.deploy(function, name)
+        say(f"[green]✓[/] {function}: {versions.words(info)} [dim]{time.monotonic() - started:.1f} s[/]")
 
 
 @contextmanager
@@ -162,13 +170,13 @@ def _step(number: int, title: str) -> Iterator[Any]:
     console.print(f"[green]✓[/] {label} [dim]{time.monotonic() - started:.1f} s[/]")
 
 
-def _deploy_if_changed(endpoint: str, owner: str, report: deployment.Report) -> dict[str, str]:
+def _deploy_if_changed(endpoint: str, owner: str, report: Report) -> dict[str, str]:
     """Deploy, unless exactly this was deployed and still answers."""
-    fingerprint = _fingerprint(endpoint, owner)
+    fingerprint = deployed.fingerprint(endpoint, owner)
     found = outputs.find("local")
-    if found and _recorded() == fingerprint and _answers(found):
+    if found and deployed.recorded() == fingerprint and _answers(found):
         return found
-    paths.DEPLOYED.unlink(missing_ok=True)
+    deployed.forget()
     report("bundles")
     deployment.build("local")
     report("synthesis")
@@ -178,28 +186,8 @@ def _deploy_if_changed(endpoint: str, owner: str, report: deployment.Report) -> 
         database_admin_url=owner,
         report=report,
     )
-    paths.DEPLOYED.write_text(json.dumps({"fingerprint": fingerprint}))
+    deployed.record(fingerprint)
     return found
-
-
-def _fingerprint(endpoint: str, owner: str) -> str:
-    """What a deployment is made of: code, stack, page, packages, and where it goes."""
-    digest = hashlib.sha256(f"{endpoint} {owner}".encode())
-    for folder in ("app", "lambdas", "infrastructure", "web"):
-        for path in sorted((paths.ROOT / folder).rglob("*")):
-            if path.is_file() and not {"node_modules", "__pycache__", "e2e"} & set(path.parts):
-                digest.update(f"{path.relative_to(paths.ROOT)}\n".encode() + path.read_bytes())
-    for name in ("cdk.json", "requirements.txt"):
-        digest.update((paths.ROOT / name).read_bytes())
-    return digest.hexdigest()
-
-
-def _recorded() -> str | None:
-    try:
-        fingerprint: str = json.loads(paths.DEPLOYED.read_text())["fingerprint"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return fingerprint
 
 
 def _answers(found: dict[str, str]) -> bool:
@@ -230,23 +218,6 @@ def _await_pipeline(api: httpx.Client, ids: list[str]) -> None:
             fail(f"{exc} See `make status` and `make logs FUNC=analyzer`.")
     failed = f", [red]{counts['failed']} failed[/]" if counts["failed"] else ""
     console.print(f"  [dim]{counts['ready']} images read, described and embedded{failed}[/]")
-
-
-def _queue_depths(found: dict[str, str]) -> dict[str, str]:
-    client = outputs.client("sqs", found)
-    depths = {}
-    for key in sorted(found):
-        if key.endswith("QueueUrl"):
-            stage = key.removesuffix("QueueUrl")
-            waiting, dead = _depth(client, found[key]), _depth(client, found[f"{stage}DlqUrl"])
-            depths[stage] = f"{waiting} waiting" + (f", [red]{dead} dead letters[/]" if dead else "")
-    return depths
-
-
-def _depth(client: Any, url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(attributes.get(name, 0)) for name in names)
 
 
 def _show_results(answer: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ LOG_KB_PER_INVOCATION = Decimal(3)
 IDLE_POLLS = 5 * 3 * 60 * HOURS
 ACTIVE_HOURS = Decimal(150)
 # Series of name and dimensions that are written while something happens (app.platform.metrics).
-METRICS_AT_WORK = 40
+METRICS_AT_WORK = 44
 CONNECTED_MINUTES_PER_USER = 600
 
 ASSUMPTIONS = [
@@ -82,6 +82,7 @@ WORK = {
     "jobs": Work(lambda p: p.users, Decimal(60)),
     "chat": Work(lambda p: p.chats, Decimal(9)),
     "migrate": Work(lambda _: 4, Decimal(5)),
+    "smoke": Work(lambda _: 4, Decimal(20)),
 }
 # Not charged for, or charged for with something else.
 FREE = {
@@ -90,21 +91,24 @@ FREE = {
     "AWS::ApiGatewayV2::Stage", "AWS::Budgets::Budget", "AWS::CloudFront::CachePolicy",
     "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy", "AWS::Cognito::UserPoolClient",
     "AWS::Cognito::UserPoolDomain", "AWS::Cognito::UserPoolGroup", "AWS::EC2::EgressOnlyInternetGateway",
-    "AWS::EC2::InternetGateway", "AWS::EC2::Route", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup",
+    "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway", "AWS::EC2::Route", "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
     "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::Subnet",
     "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCEndpoint",
-    "AWS::EC2::VPCGatewayAttachment", "AWS::Events::Rule", "AWS::IAM::Policy", "AWS::IAM::Role",
+    "AWS::EC2::VPCGatewayAttachment", "AWS::Events::Rule", "AWS::IAM::InstanceProfile", "AWS::IAM::Policy",
+    "AWS::IAM::Role",
     "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission",
     "AWS::RDS::DBParameterGroup", "AWS::RDS::DBSubnetGroup", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription",
     "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter",
     "AWS::SecretsManager::SecretTargetAttachment", "AWS::CDK::Metadata", "Custom::Migrations",
+    "Custom::Smoke",
 }  # fmt: skip
 # Charged for by a function below.
 PRICED = {
     "AWS::ApiGatewayV2::Api", "AWS::CloudFront::Distribution", "AWS::CloudFront::Function",
     "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Cognito::UserPool", "AWS::DynamoDB::Table",
     "AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::RDS::DBInstance", "AWS::S3::Bucket", "AWS::SQS::Queue",
-    "AWS::SecretsManager::Secret",
+    "AWS::SecretsManager::Secret", "AWS::EC2::EIP", "AWS::EC2::Instance", "AWS::EC2::NatGateway", "AWS::WAFv2::WebACL",
 }  # fmt: skip
 
 
@@ -147,7 +151,7 @@ class Call:
 def estimate(template: Mapping[str, Any], profile: Profile) -> list[Line]:
     """Line by line, for a CloudFormation template of the stack."""
     resources: Resources = template["Resources"]
-    parts = (_database, _functions, _gateways, _queues, _tables, _storage, _web, _people, _watching, _secrets)
+    parts = (_database, _functions, _gateways, _queues, _tables, _storage, _web, _people, _watching, _secrets, _guards)
     return [line for part in parts for line in part(resources, profile)]
 
 
@@ -238,9 +242,9 @@ def _queues(resources: Resources, profile: Profile) -> Iterable[Line]:
 def _tables(resources: Resources, profile: Profile) -> Iterable[Line]:
     if not any(_of(resources, "AWS::DynamoDB::Table")):
         return
-    # A chat writes a dozen checkpoints of some 4 kB; a request looks at its limits.
-    yield _line("DynamoDB", "writes", 60 * profile.chats + 2 * profile.requests, "dynamodb write")
-    yield _line("DynamoDB", "reads", 60 * profile.chats + 2 * profile.requests, "dynamodb read")
+    # Of a chat docs/benchmarks.md has the units, of a long conversation; a request looks at its limits.
+    yield _line("DynamoDB", "writes", 12 * profile.chats + 2 * profile.requests, "dynamodb write")
+    yield _line("DynamoDB", "reads", 4 * profile.chats + 2 * profile.requests, "dynamodb read")
     yield _line("DynamoDB", "storage", Decimal("0.05"), "dynamodb storage")
 
 
@@ -280,6 +284,24 @@ def _secrets(resources: Resources, _profile: Profile) -> Iterable[Line]:
     yield _line("Secrets Manager", "secrets", len(_of(resources, "AWS::SecretsManager::Secret")), "secretsmanager")
 
 
+def _guards(resources: Resources, profile: Profile) -> Iterable[Line]:
+    """What comes with `-c nat=…` and `-c waf=true`. A NAT instance gets its address as it starts."""
+    calls = Decimal("0.01") * (profile.items + profile.chats)
+    for instance in _of(resources, "AWS::EC2::Instance"):
+        yield _line("EC2", "NAT instance", HOURS, f"ec2 {instance['InstanceType']}")
+        yield _line("EC2", "its disk", 8, "ebs gp3")
+        yield _line("EC2", "its public address", HOURS, "public ipv4")
+    for _ in _of(resources, "AWS::EC2::NatGateway"):
+        yield _line("VPC", "NAT gateway", HOURS, "nat gateway")
+        yield _line("VPC", "through the NAT gateway", calls, "nat gateway data")
+    for _ in _of(resources, "AWS::EC2::EIP"):
+        yield _line("VPC", "public address", HOURS, "public ipv4")
+    for acl in _of(resources, "AWS::WAFv2::WebACL"):
+        yield _line("WAF", "web ACL", 1, "waf acl")
+        yield _line("WAF", "rules", len(acl["Rules"]), "waf rule")
+        yield _line("WAF", "requests", 2 * profile.requests, "waf request")
+
+
 def _line(service: str, what: str, quantity: Decimal | int, price: str) -> Line:
     return Line(service, what, Decimal(quantity), prices.AWS[price])
 
@@ -311,12 +333,12 @@ def main(
     """Print the month's estimate, line by line."""
     if not _TEMPLATE.is_file():
         say("[dim]No template yet: synthesizing (this builds the bundles once).[/]")
-        deploy.build("aws")
-        deploy.synthesize_for_aws()
+        deploy.synthesize(cloud="aws")
     template = json.loads(_TEMPLATE.read_text())
     profile = Profile(items, searches, chats, users)
     made = datetime.fromtimestamp(_TEMPLATE.stat().st_mtime, UTC)
-    say(f"[dim]{_TEMPLATE.relative_to(deploy.ROOT)} of {made:%Y-%m-%d %H:%M} UTC; `make infra-synth` makes it anew.[/]")
+    where = _TEMPLATE.relative_to(deploy.ROOT)
+    say(f"[dim]{where} of {made:%Y-%m-%d %H:%M} UTC; `make infra-synth CLOUD=aws` makes it anew.[/]")
     show(estimate(template, profile), provider_calls(template, profile), profile)
     for name in unknown(template):
         say(f"[yellow]Not estimated:[/] {name}")

@@ -11,11 +11,11 @@ from app.platform.errors import Unavailable
 from app.search.models import SearchType
 from scripts import users
 from scripts.console import fail
-from scripts.local.paths import ROOT
+from scripts.local import paths
 from scripts.outputs import CloudName
 
-# An access token that was saved for the tests and evaluations; whoever saved it knows whose it is.
-SAVED_TOKEN = ROOT / ".test-user-token"
+# What `make cognito-get-token` saved.
+SAVED_TOKEN = paths.TEST_TOKEN
 _TOP_K = 10
 
 
@@ -79,5 +79,5 @@ def saved_token(cloud: CloudName, found: dict[str, str]) -> str:
         return SAVED_TOKEN.read_text().strip()
     login = users.demo_login() if cloud == "local" else None
     if login is None:
-        fail(f"There is no token: put an access token into {SAVED_TOKEN.name} or TOKEN.")
+        fail(f"There is no token in {SAVED_TOKEN.name} or TOKEN. Run `make cognito-get-token CLOUD={cloud}`.")
     return users.access_token(login, found)

@@ -15,7 +15,8 @@ from rich.table import Table
 
 from app.platform.queue import BATCH_FAILED
 from scripts import function_logs, outputs
-from scripts.console import console, fail, say
+from scripts.console import commands, console, fail, say
+from scripts.outputs import Cloud, cloud_name
 
 STAGES = ("image_processor", "analyzer", "embedder", "jobs")
 # Long enough to look through a full queue; what was only looked at is shown again at once.
@@ -24,8 +25,7 @@ _MOVING_S = 120
 _AT_ONCE = 10
 _UNKNOWN = "nothing in the log: the worker was killed, or every attempt gave the message back"
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-Cloud = Annotated[str, typer.Option(help="local or aws")]
+app = commands()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class DeadLetter:
 @app.command("list")
 def show(stage: Annotated[str, typer.Option(help="One stage only.")] = "", cloud: Cloud = "local") -> None:
     """Item, stage, reason and number of receives of every dead letter. Takes none away."""
-    found = outputs.read("aws" if cloud == "aws" else "local")
+    found = outputs.read(cloud_name(cloud))
     letters = [letter for name in ([stage] if stage else STAGES) for letter in dead_letters(name, found)]
     if not letters:
         say("No dead letters.")
@@ -58,10 +58,16 @@ def show(stage: Annotated[str, typer.Option(help="One stage only.")] = "", cloud
 
 @app.command("redrive")
 def send_again(
-    stage: Annotated[str, typer.Argument(help="image_processor, analyzer, embedder or jobs")], cloud: Cloud = "local"
+    stage: Annotated[str, typer.Argument(help="image_processor, analyzer, embedder or jobs")],
+    cloud: Cloud = "local",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Send a stage's dead letters to its queue again."""
-    moved = redrive(stage, outputs.read("aws" if cloud == "aws" else "local"))
+    found = outputs.read(cloud_name(cloud))
+    if dry_run:
+        say(f"Would send {len(dead_letters(stage, found))} dead letters of {stage} again. Nothing was changed.")
+        return
+    moved = redrive(stage, found)
     say(f"[green]✓[/] {moved} dead letters of {stage} are on their way again")
 
 

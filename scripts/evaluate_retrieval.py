@@ -22,6 +22,7 @@ from app.analysis.local import LocalAnalyzer
 from app.evaluation import datasets, report, runner
 from app.evaluation.datasets import Dataset, Judgements
 from app.evaluation.runner import Ask
+from app.items.store import ItemStore
 from app.platform import migrations
 from app.platform.database import Database
 from app.platform.settings import DatabaseSettings, SearchSettings
@@ -52,7 +53,7 @@ def run(
     only: Annotated[list[str] | None, typer.Option(help="Only this data set (may be repeated).")] = None,
     fusion: Annotated[str, typer.Option(help="scores or ranks; empty: what the settings say")] = "",
 ) -> None:
-    """Measure bm25, vector and hybrid on every data set there is."""
+    """Measure bm25, vector, hybrid and agentic (planned by rules) on every data set there is."""
     chosen = [dataset for dataset in available() if not only or dataset.name in only]
     if not chosen:
         fail("There is no such data set. Set GOLDEN_DIR for the golden ones.")
@@ -197,16 +198,24 @@ def measure(dataset: Dataset, database: Database, embedder: Embedder, settings: 
     index, always = SearchStore(database, settings), settings.model_copy(update=NEVER_ABSTAIN)
     modes = {}
     for suffix, used in (("", settings), (" ranking only", always)):
-        ask: Ask = runner.in_process(dataset, partial(_search, index=index, embedder=embedder, settings=used))
-        for mode in runner.MODES:
+        search = partial(_search, items=ItemStore(database), index=index, embedder=embedder, settings=used)
+        ask: Ask = runner.in_process(dataset, search)
+        for mode in runner.ALL_MODES:
             modes[f"{mode}{suffix}"] = report.summarise(runner.run(dataset.queries, mode, ask))
     return {"items": len(dataset.entries), "queries": len(dataset.queries), "modes": modes}
 
 
 def _search(
-    user_id: UUID, question: service.Question, *, index: SearchStore, embedder: Embedder, settings: SearchSettings
+    user_id: UUID,
+    question: service.Question,
+    *,
+    items: ItemStore,
+    index: SearchStore,
+    embedder: Embedder,
+    settings: SearchSettings,
 ) -> list[UUID]:
-    found = service.search(user_id, question, index=index, embedder=lambda: embedder, settings=settings)
+    find = partial(service.search, user_id, index=index, embedder=lambda: embedder, settings=settings)
+    found = runner.planned(user_id, question, find=find, items=items, settings=settings)
     return [hit.item_id for hit in found.hits]
 
 

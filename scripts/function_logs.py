@@ -1,9 +1,14 @@
 """What the Lambdas wrote."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from scripts import outputs
+
+_LOOK_AGAIN_S = 1.0
+# Lines of several workers come in late and in no order.
+_LATE_S = 10
 
 
 def events(function: str, found: dict[str, str], *, since: float, containing: str = "") -> Iterator[dict[str, Any]]:
@@ -18,3 +23,19 @@ def events(function: str, found: dict[str, str], *, since: float, containing: st
     )
     for page in pages:
         yield from page["events"]
+
+
+def follow(
+    function: str, found: dict[str, str], *, since: float, pause: Callable[[float], object] = time.sleep
+) -> Iterator[dict[str, Any]]:
+    """The same, and then every line that is written, for ever. `pause` waits so many seconds before the next look."""
+    seen: dict[str, float] = {}
+    while True:
+        for event in events(function, found, since=since - _LATE_S if seen else since):
+            written = event["timestamp"] / 1000
+            if event["eventId"] not in seen:
+                seen[event["eventId"]] = written
+                since = max(since, written)
+                yield event
+        seen = {event_id: written for event_id, written in seen.items() if written >= since - _LATE_S}
+        pause(_LOOK_AGAIN_S)

@@ -2,15 +2,25 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import typer
 
 from scripts.console import fail
 from scripts.local.paths import OUTPUTS, ROOT
 
 CloudName = Literal["local", "aws"]
+# What commands take, and `cloud_name` makes a name of.
+Cloud = Annotated[str, typer.Option(help="local or aws")]
 # The emulator takes any.
 EMULATOR_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-_DEPLOY_WITH = {"local": "make up", "aws": "make infra-deploy"}
+_DEPLOY_WITH = {"local": "make up", "aws": "make infra-deploy CLOUD=aws"}
+
+
+def cloud_name(said: str) -> CloudName:
+    """The cloud that somebody named, or an end with those there are: a typing error must not reach the other one."""
+    names: dict[str, CloudName] = {"local": "local", "aws": "aws"}
+    return names.get(said) or fail(f"There is no cloud {said!r}. Say CLOUD=local or CLOUD=aws.")
 
 
 def path(cloud: CloudName) -> Path:

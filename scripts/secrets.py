@@ -16,9 +16,9 @@ from rich.table import Table
 
 from app.usage.service import PAID_CALLS
 from scripts import outputs
-from scripts.console import console, fail, say
+from scripts.console import commands, console, fail, say
 from scripts.local.paths import ROOT
-from scripts.outputs import CloudName
+from scripts.outputs import Cloud, cloud_name
 
 # Parameter and what it is for; in `.env` it has the same name in capitals.
 SECRETS = {
@@ -32,11 +32,11 @@ SECRETS = {
 _NEEDED_BY = {"claude": "anthropic_api_key", "openai": "openai_api_key", "voyage": "voyage_api_key"}
 _CHOICES = ("ANALYSIS_PROVIDER", "ANALYSIS_FALLBACK", "EMBEDDING_PROVIDER", "CHAT_PROVIDER")
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-Cloud = Annotated[str, typer.Option(help="local or aws")]
+app = commands()
 Env = Annotated[str, typer.Option("--env", help="The environment, as it was deployed.")]
 File = Annotated[Path, typer.Option(help="Lines of NAME=value.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 State = Literal["new", "same", "other"]
 
 
@@ -77,7 +77,7 @@ def populate(
     environment: Env = "dev",
     file: File = ROOT / ".env",
     force: Force = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Store the keys of a .env file. Asks before it replaces one by another."""
     if not file.is_file():
@@ -118,7 +118,7 @@ def export(cloud: Cloud = "local", environment: Env = "dev", file: File = ROOT /
 @app.command()
 def check(cloud: Cloud = "local", environment: Env = "dev") -> None:
     """Say which keys the deployed functions need, and which of them are missing."""
-    name = _cloud(cloud)
+    name = cloud_name(cloud)
     found = outputs.read(name)
     store = _store(cloud, environment)
     needed, stored = needed_keys(function_settings(found)), store.values()
@@ -135,12 +135,18 @@ def check(cloud: Cloud = "local", environment: Env = "dev") -> None:
 
 @app.command("paid-calls")
 def paid_calls(
-    state: Annotated[str, typer.Argument(help="on or off")], cloud: Cloud = "local", environment: Env = "dev"
+    state: Annotated[str, typer.Argument(help="on or off")],
+    cloud: Cloud = "local",
+    environment: Env = "dev",
+    dry_run: DryRun = False,
 ) -> None:
     """The kill switch: off stops every call that is paid for, within a minute; everything else goes on."""
     if state not in ("on", "off"):
         fail("Say on or off.")
     store = _store(cloud, environment)
+    if dry_run:
+        say(f"Would set {store.name_of(PAID_CALLS)} to {state}. Nothing was changed.")
+        return
     store.put(PAID_CALLS, state, secret=False)
     say(f"[green]✓[/] Paid calls are {state} within a minute. What waited goes on by itself, with the hourly sweep.")
 
@@ -204,18 +210,15 @@ def _agreed(change: Change, where: str, *, force: bool) -> bool:
     return change.state == "new" or force or typer.confirm(f"Replace {change.name} in {where}?")
 
 
-def _cloud(name: str) -> CloudName:
-    return "aws" if name == "aws" else "local"
-
-
 def _store(cloud: str, environment: str) -> Store:
     """On AWS also before anything is deployed: keys may be there first."""
-    found = outputs.find(_cloud(cloud))
-    if found is None and cloud == "aws":
+    name = cloud_name(cloud)
+    found = outputs.find(name)
+    if found is None and name == "aws":
         import boto3
 
         return Store(boto3.client("ssm"), environment)
-    return Store(outputs.client("ssm", found or outputs.read(_cloud(cloud))), environment)
+    return Store(outputs.client("ssm", found or outputs.read(name)), environment)
 
 
 if __name__ == "__main__":

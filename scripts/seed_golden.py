@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,18 +12,18 @@ from scripts import outputs
 from scripts.console import fail, say
 from scripts.deployed_collection import saved_token
 from scripts.local.paths import ROOT
-from scripts.outputs import CloudName
+from scripts.outputs import Cloud, cloud_name
 
 # Where Lambda unpacks a bundle: paths in its environment begin there.
 _LAMBDA_ROOT = "/var/task"
 
 
-def main(cloud: Annotated[str, typer.Option(help="local or aws")] = "local") -> None:
+def main(cloud: Cloud = "local") -> None:
     """Import the reviewed analyses and their images; repeat it at any time."""
     folder = os.environ.get("GOLDEN_DIR", "")
     if not folder or not (Path(folder) / "analyses.json").is_file():
         fail("GOLDEN_DIR does not name a golden set: a folder with analyses.json, queries.json and images/.")
-    name: CloudName = "aws" if cloud == "aws" else "local"
+    name = cloud_name(cloud)
     found = outputs.read(name)
     token = saved_token(name, found)
     configure(found)

@@ -1,8 +1,10 @@
 """The front end: built from `web/` when that changed, published to its bucket with a config.json of where it is."""
 
+import gzip
 import hashlib
 import json
 import mimetypes
+import re
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +21,8 @@ BUILT = ROOT / "build" / "web"
 # must be seen together: a new page with yesterday's script is neither.
 _HASHED = "assets/"
 # Not a part of what is built.
-_ELSEWHERE = {"node_modules", "e2e"}
+_ELSEWHERE = {"node_modules", "e2e", "bench"}
+_SCRIPT = re.compile(r'(?:src|href)="/(assets/[^"]+\.js)"')
 
 
 def build() -> Path:
@@ -43,6 +46,13 @@ def _digest() -> str:
         if path.is_file() and not _ELSEWHERE & set(parts):
             digest.update(f"{'/'.join(parts)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def first_script_bytes() -> int:
+    """What of the built page's JavaScript is loaded before anything can be seen: bytes, gzipped as CloudFront does."""
+    folder = build()
+    names = set(_SCRIPT.findall((folder / "index.html").read_text()))
+    return sum(len(gzip.compress((folder / name).read_bytes(), 6)) for name in names)
 
 
 def publish(found: dict[str, str]) -> int:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from app.analysis.models import AnalysisDocument, ImageFacts, ProviderAnswer
 from app.items.models import Claim, Item, ItemRef, Stage, Status
-from app.items.store import LeaseLost, nothing_more
+from app.items.work import LeaseLost, nothing_more
 from app.platform.database import Connection
 from app.platform.errors import Paused, PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.events import Event

@@ -33,6 +33,7 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import unquote
+from uuid import uuid4
 
 from PIL import Image
 
@@ -523,14 +524,19 @@ def _objects_in(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class LangSmithStub(Stub):
-    """Takes finished runs, and serves prompts (`prompts[name]`, a serialized chat prompt)."""
+    """Takes finished runs, data sets, experiments and feedback, and serves prompts (`prompts[name]`, a serialized chat
+    prompt)."""
 
-    paths = re.compile(r"/runs/batch|/commits/.+")
+    paths = re.compile(r"/runs/batch|/commits/.+|/(?:datasets|examples|examples/bulk|sessions|feedback)")
 
     def __init__(self, *, default: Reply = OK, key: str = KEY) -> None:
         super().__init__(default=default, key=key)
         self.runs: list[dict[str, Any]] = []
         self.prompts: dict[str, dict[str, Any]] = {}
+        self.datasets: list[dict[str, Any]] = []
+        self.examples: dict[str, dict[str, Any]] = {}
+        self.experiments: list[dict[str, Any]] = []
+        self.feedback: list[dict[str, Any]] = []
 
     def read(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         if headers.get("x-api-key") != self.key:
@@ -540,6 +546,8 @@ class LangSmithStub(Stub):
             if name not in self.prompts or owner != "-":
                 raise Refused(404, "Prompt not found")
             return {"prompt": name, "commit": commit}
+        if not path.startswith("/runs/"):
+            return self._evaluation(path, json.loads(body) if body else None)
         request = _parsed(body)
         for run in request["post"]:
             _check_run(run)
@@ -552,7 +560,35 @@ class LangSmithStub(Stub):
     def error(self, reply: Reply, message: str) -> bytes:
         return json.dumps({"detail": message}).encode()
 
-    def body(self, request: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    def _evaluation(self, path: str, sent: Any) -> dict[str, Any]:
+        """What evaluations say; a GET has sent nothing."""
+        kind, _, query = path.lstrip("/").partition("?")
+        asked = dict(pair.split("=") for pair in query.split("&") if pair)
+        if sent is None:
+            found = {
+                "datasets": [each for each in self.datasets if each["name"] == asked.get("name")],
+                "examples": [each for each in self.examples.values() if each["dataset_id"] == asked.get("dataset")],
+            }
+            return {"answer": found[kind]}
+        if kind == "datasets":
+            _demand(sent["name"] not in [each["name"] for each in self.datasets], "Dataset with this name exists")
+            self.datasets.append({"id": str(uuid4()), **sent})
+            return {"answer": self.datasets[-1]}
+        if kind == "sessions":
+            _demand(sent["reference_dataset_id"] in [each["id"] for each in self.datasets], "no such dataset")
+            self.experiments.append(sent)
+        elif kind == "feedback":
+            _demand(sent["run_id"] in [run["id"] for run in self.runs], "no such run")
+            self.feedback.append(sent)
+        else:
+            for example in sent:
+                _demand(example["id"] not in self.examples, "Example exists")
+                self.examples[example["id"]] = example
+        return {"answer": sent}
+
+    def body(self, request: dict[str, Any], reply: Reply) -> Any:
+        if "answer" in request:
+            return request["answer"]
         if "prompt" in request:
             return {"commit_hash": "c0ffee" * 8, "manifest": self.prompts[request["prompt"]], "examples": []}
         return {}

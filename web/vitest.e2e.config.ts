@@ -4,8 +4,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["e2e/**/*.test.ts"],
-    testTimeout: 90_000,
-    hookTimeout: 60_000,
+    // Generous: every wait in them is for a condition, and a machine in CI may be several times slower.
+    testTimeout: 400_000,
+    hookTimeout: 400_000,
     // One cloud, one browser: files run one after the other.
     fileParallelism: false,
   },

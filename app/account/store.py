@@ -9,8 +9,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from app.account.models import ExportedItem, Holdings
+from app.items.columns import COLUMNS as ITEM_COLUMNS
 from app.items.models import Item
-from app.items.store import COLUMNS as ITEM_COLUMNS
 from app.jobs.models import Job, Kind
 from app.jobs.store import SELECT_LATEST, find_active, insert
 from app.platform.database import Connection, Database

@@ -8,7 +8,7 @@ from app.items.models import ANALYSIS
 from app.platform import metrics
 from app.platform.errors import PermanentFailure, Unavailable, code_of
 from app.platform.logs import logger
-from app.platform.providers import Deadline
+from app.platform.providers import Deadline, asking
 
 # Builds an analyzer that may take so many seconds.
 Choice = Callable[[float], Analyzer]
@@ -44,7 +44,8 @@ class FallbackAnalyzer:
 def _measured(provider: str, call: Callable[[], ProviderAnswer]) -> ProviderAnswer:
     started = time.perf_counter()
     try:
-        answer = call()
+        with asking(ANALYSIS.name):
+            answer = call()
     except (PermanentFailure, Unavailable) as exc:
         metrics.publish({"provider_failures": 1}, stage=ANALYSIS.name, provider=provider, code=code_of(exc))
         logger.warning("not analyzed", provider=provider, code=code_of(exc), reason=exc.detail)

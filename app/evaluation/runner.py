@@ -1,5 +1,6 @@
 """Puts a data set into a database as the pipeline would, and asks it every query in every mode."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from uuid import UUID, uuid5
 
 from app.analysis import store as analysis_store
 from app.analysis.store import AnalysisStore
+from app.chat.local_planner import RulePlanner
 from app.evaluation.datasets import Dataset, Entry, Judged
 from app.items import s3
 from app.items.models import ANALYSIS, IMAGE_PROCESSING, Item, ItemRef, Stage
@@ -17,10 +19,13 @@ from app.platform.errors import AppError
 from app.platform.events import Event
 from app.platform.settings import SearchSettings, StageSettings
 from app.search import service
-from app.search.models import Embedder, SearchType
+from app.search.agentic import Find, Planner, explore, known_values
+from app.search.models import Embedder, Found, SearchType
 from app.search.store import SearchStore
 
 MODES = (SearchType.BM25, SearchType.VECTOR, SearchType.HYBRID)
+# Planned searches too, which in a deployed cloud are paid for or counted: they are measured in process, with the rules.
+ALL_MODES = (*MODES, SearchType.AGENTIC)
 _TENANTS = UUID("0b6f3f1c-8f4e-4a55-9f0e-7a2f9c1d5e10")
 _TOP_K = 10
 
@@ -85,7 +90,7 @@ def advance(item: Item, stage: Stage, items: ItemStore, write: Callable[[Connect
 
 
 def in_process(dataset: Dataset, search: Callable[[UUID, service.Question], Sequence[UUID]]) -> Ask:
-    """Asks the search service itself, without HTTP."""
+    """Asks the search service itself, without HTTP; in the mode `agentic`, `search` plans (`planned`)."""
     names = {entry.item_id: entry.name for entry in dataset.entries}
     user_id = tenant_of(dataset)
 
@@ -94,6 +99,29 @@ def in_process(dataset: Dataset, search: Callable[[UUID, service.Question], Sequ
         return [names[item_id] for item_id in found]
 
     return ask
+
+
+def planned(
+    user_id: UUID,
+    question: service.Question,
+    *,
+    find: Find,
+    items: ItemStore,
+    settings: SearchSettings,
+    planner: Callable[[], Planner] = RulePlanner,
+) -> Found:
+    """A search in any mode; `agentic` by the rules of the local model unless told otherwise, without haste."""
+    if question.search_type is not SearchType.AGENTIC:
+        return find(question)
+    explored = explore(
+        question,
+        find=find,
+        planner=planner,
+        known=lambda: known_values(items, user_id),
+        settings=settings,
+        seconds=math.inf,
+    )
+    return Found(explored.hits, explored.degraded, abstained=not explored.hits)
 
 
 def over_http(names: Mapping[str, str], search: Callable[[str, SearchType], Sequence[str]]) -> Ask:

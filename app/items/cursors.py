@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from uuid import UUID
 
-from app.items.store import Position
+from app.items.lists import Position
 from app.platform.errors import InvalidInput
 
 # The longest filename in the widest letters makes about 2200.

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from app.items.models import RESUMED_BY, Claim, Item, ItemRef, Stage, Status
-from app.items.store import LeaseLost, nothing_more
+from app.items.work import LeaseLost, nothing_more
 from app.platform import metrics
 from app.platform.database import Connection
 from app.platform.errors import AppError, Paused, PermanentFailure, QuotaExceeded, Unavailable, code_of
@@ -266,6 +266,8 @@ def _fail(
     if not items.fail(claim, stage, code=failure.code, message=failure.detail, then=account.settle):
         account.settle_alone()
         return 1
+    # Without dimensions, for the alarm; `failures` has those of single attempts by stage and code.
+    metrics.publish({"items_failed": 1})
     return _publish(ItemFailed, claim.item.ref, events)
 
 

@@ -10,7 +10,8 @@ from app.items import pipeline, s3, service
 from app.items.models import IMAGE_PROCESSING, Claim, Item, ItemRef, Renditions, Status, as_text
 from app.items.s3 import ImageBucket
 from app.items.sandbox import render
-from app.items.store import ItemStore, LeaseLost, Measured, NewItem, save_duplicate, save_measured
+from app.items.store import ItemStore, NewItem
+from app.items.work import LeaseLost, Measured, save_duplicate, save_measured
 from app.platform.database import Connection
 from app.platform.errors import NotAuthenticated, PermanentFailure, Unavailable
 from app.platform.events import DuplicateFound, EventPublisher

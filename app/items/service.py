@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.items import s3
+from app.items.lists import ORDERS, Position
 from app.items.models import ACCEPTED_TYPES, Item, ItemFilter, Presigned, Status, as_text
 from app.items.pipeline import resume_event
 from app.items.s3 import ImageBucket
-from app.items.store import ORDERS, ItemStore, NewItem, Position, Room
+from app.items.store import ItemStore, NewItem, Room
 from app.platform.database import Connection
 from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, Unavailable, UnsupportedMedia
 from app.platform.events import EventPublisher

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.chat import asking
 from app.chat.schemas import ChatIn, TurnAsked
 from app.platform.errors import AppError, InvalidInput, NotAuthenticated, QuotaExceeded
 from app.platform.rate_limits import Allowance
@@ -21,8 +22,8 @@ class Turns(Protocol):
     def start(self, kind: str, payload: Mapping[str, Any]) -> None: ...
 
 
-class Stops(Protocol):
-    """Where turns look whether they may stop (`app.chat.store.SessionStore`)."""
+class Sessions(asking.Sessions, Protocol):
+    """Where turns are announced, and look whether they may stop (`app.chat.store.SessionStore`)."""
 
     def stop(self, user_id: UUID, session_id: UUID) -> None: ...
 
@@ -45,14 +46,14 @@ def hear(
     gateway: WebSocketGateway,
     limiter: Limiter,
     turns: Turns,
-    stops: Stops,
+    sessions: Sessions,
 ) -> None:
     """Do what a client asks for, or tell it why not. One whose token has expired is told so and let go."""
     said: Mapping[str, Any] = {}
     try:
         user_id = _admitted(connection_id, connections, limiter)
         said = _parsed(text)
-        _obey(user_id, connection_id, dict(said), turns, stops)
+        _obey(user_id, connection_id, dict(said), gateway, turns, sessions)
     except AppError as exc:
         gateway.send(connection_id, _addressed(problem(exc), said))
         if isinstance(exc, NotAuthenticated):
@@ -80,15 +81,25 @@ def _parsed(text: str) -> Mapping[str, Any]:
     return said
 
 
-def _obey(user_id: UUID, connection_id: str, said: dict[str, Any], turns: Turns, stops: Stops) -> None:
+def _obey(
+    user_id: UUID,
+    connection_id: str,
+    said: dict[str, Any],
+    gateway: WebSocketGateway,
+    turns: Turns,
+    sessions: Sessions,
+) -> None:
     action = said.pop("action", None)
     try:
         match action:
             case "chat":
                 asked = TurnAsked.of(user_id, ChatIn.model_validate(said), connection_id=connection_id)
-                turns.start("turn", asked.model_dump(mode="json"))
+                with asking.announced(asked, sessions):
+                    # From now on the client knows where to read what became of it.
+                    gateway.send(connection_id, {"type": "chat.started", "session_id": str(asked.session_id)})
+                    turns.start("turn", asked.model_dump(mode="json"))
             case "stop":
-                stops.stop(user_id, StopIn.model_validate(said).session_id)
+                sessions.stop(user_id, StopIn.model_validate(said).session_id)
             case _:
                 raise InvalidInput('An action is "chat" or "stop".')
     except ValidationError as exc:

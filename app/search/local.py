@@ -83,6 +83,11 @@ class _Network:
     layers: tuple[_Layer, ...]
 
 
+def is_installed() -> bool:
+    """Whether this process has the model and what runs it: bundles for AWS have neither."""
+    return all(find_spec(package) for package in (PACKAGE, "numpy", "tokenizers"))
+
+
 class LocalEmbedder:
     """An `app.search.models.Embedder` that needs no network. Loads on first use, once; safe to share among threads."""
 

@@ -24,6 +24,8 @@ class SearchType(StrEnum):
     BM25 = "bm25"
     VECTOR = "vector"
     HYBRID = "hybrid"
+    # Several hybrid searches, which `app.search.agentic` plans and puts together; the index knows the other three.
+    AGENTIC = "agentic"
 
 
 class ScoreType(StrEnum):
@@ -36,6 +38,7 @@ SCORE_TYPES = {
     SearchType.BM25: ScoreType.BM25,
     SearchType.VECTOR: ScoreType.SIMILARITY,
     SearchType.HYBRID: ScoreType.HYBRID_RRF,
+    SearchType.AGENTIC: ScoreType.HYBRID_RRF,
 }
 
 
@@ -58,6 +61,14 @@ class Embedder(Protocol):
     def embed_query(self, text: str) -> list[float]:
         """(1024,), unit norm; same errors."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVector:
+    """A query as one model embeds it: (1024,), unit norm. Compared with that model's rows and no others."""
+
+    model: str
+    vector: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer to one search. `degraded` names the arms that could not take part.
+    """The answer to one search. `degraded` names the arms that could not take part: `vector`; or `former_model`, where
+    what was embedded by a model that is not to be had any more was found by its words instead.
 
     `abstained`: nothing the tenant owns answers; then there are no hits.
     """

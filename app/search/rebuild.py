@@ -1,9 +1,8 @@
 """Bringing a tenant's index up to date: what another model embedded, or another text, is embedded anew.
 
 Search keeps working meanwhile. A row is replaced where it stands, in one transaction with everything else that finds
-the item, and nothing is removed first: at every moment each item is found by its words. Queries are embedded by the
-model that is configured, and compared with its vectors only: by meaning alone (`vector`) what is not embedded anew yet
-is not found, and `hybrid` finds it by its words.
+the item, and nothing is removed first: at every moment each item has one vector and its words. Until the last is done,
+queries are embedded by the former model too, and compared with its vectors (`app.search.service`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +34,14 @@ _NOBODY_IS_SERVED = {"unavailable", "provider_not_configured"}
 
 
 @dataclass(frozen=True, slots=True)
+class FormerModel:
+    """Another model than the one asked about, and how many items are embedded by it."""
+
+    model: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatus:
     """How a tenant's index stands. `items` are those embedded by the model, those pending, and those that failed."""
 
@@ -42,6 +49,9 @@ class IndexStatus:
     embedded: int
     failed: int
     last_rebuild: datetime | None
+    is_rebuilding: bool = False
+    # Whose items a search finds by embedding the query once more, most items first.
+    former: tuple[FormerModel, ...] = ()
 
     @property
     def pending(self) -> int:
@@ -75,7 +85,8 @@ class RebuildStore:
         parameters = {"user_id": user_id, "model": model, "kind": Kind.REBUILD}
         with self._database.tenant(user_id) as connection:
             row = connection.execute(SELECT_STATUS, parameters).fetchone() or {}
-        return IndexStatus(row["items"], row["embedded"], row["failed"], row["last_rebuild"])
+            former = connection.execute(SELECT_FORMER, parameters).fetchall()
+        return IndexStatus(**row, former=tuple(FormerModel(**each) for each in former))
 
     def reserve(self, user_id: UUID, keys: Sequence[UUID], quota: Quota) -> tuple[int, QuotaExceeded | Paused | None]:
         """Hold a unit for each, as long as there are any. Returns for how many, and why for no more."""
@@ -127,7 +138,7 @@ def advance(
     def write(connection: Connection) -> None:
         for pair in pairs:
             if found := _write_of(same.get(pair[0].item_id) or made.get(pair[0].item_id)):
-                _write_if_current(connection, pair, found)
+                write_if_current(connection, pair, found)
         # Last: the month's row is everybody's, and is held until the commit.
         for pair in stale[:count]:
             outcome = outcomes[pair[0].item_id]
@@ -166,7 +177,7 @@ def _stop_where_nothing_works(
         raise failure
 
 
-def _write_if_current(connection: Connection, pair: Pair, write: Callable[[Connection], None]) -> None:
+def write_if_current(connection: Connection, pair: Pair, write: Callable[[Connection], None]) -> None:
     """Only if the item still says what was embedded: whoever changed it since has it embedded by the pipeline."""
     item, document = pair
     current = lock(connection, item)
@@ -179,7 +190,19 @@ SELECT_STATUS = """
 SELECT count(*) AS items,
   count(*) FILTER (WHERE i.status = 'ready' AND v.embedding_model = %(model)s) AS embedded,
   count(*) FILTER (WHERE i.status = 'failed') AS failed,
-  (SELECT max(updated_at) FROM jobs WHERE user_id = %(user_id)s AND kind = %(kind)s AND status = 'done') AS last_rebuild
+  (
+    SELECT max(updated_at) FROM jobs WHERE user_id = %(user_id)s AND kind = %(kind)s AND status = 'done'
+  ) AS last_rebuild,
+  EXISTS (
+    SELECT FROM jobs WHERE user_id = %(user_id)s AND kind = %(kind)s AND status IN ('queued', 'running')
+  ) AS is_rebuilding
 FROM items AS i LEFT JOIN item_vectors AS v USING (user_id, item_id)
 WHERE i.user_id = %(user_id)s AND i.deleted_at IS NULL
+"""
+
+SELECT_FORMER = """
+SELECT v.embedding_model AS model, count(*) AS items
+FROM item_vectors AS v JOIN items AS i USING (user_id, item_id)
+WHERE v.user_id = %(user_id)s AND v.embedding_model <> %(model)s AND i.deleted_at IS NULL
+GROUP BY v.embedding_model ORDER BY items DESC, model
 """

@@ -3,6 +3,7 @@
 Imported by those who ask for it alone: LangChain takes a second to load, and the API never does.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -32,13 +33,20 @@ class CollectionRetriever(BaseRetriever):
     analyses: AnalysisStore
     settings: SearchSettings
     embedder: SkipValidation[Embedder]
+    # By another model than the embedder's, for what that embedded.
+    former: SkipValidation[Callable[[str], Embedder]] = service.nobody_embeds
     top_k: int = Field(default=10, ge=1, le=50)
     narrow: SearchFilter = SearchFilter()
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         question = service.Question(query, self.search_type, self.top_k, self.narrow)
         found = service.search(
-            self.user_id, question, index=self.index, embedder=lambda: self.embedder, settings=self.settings
+            self.user_id,
+            question,
+            index=self.index,
+            embedder=lambda: self.embedder,
+            former=self.former,
+            settings=self.settings,
         )
         analyses = self.analyses.latest(self.user_id, [hit.item_id for hit in found.hits])
         return [self._document(hit, analyses.get(hit.item_id)) for hit in found.hits]

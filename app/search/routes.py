@@ -1,6 +1,7 @@
 """Search over HTTP."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,21 +9,27 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.chat.function import AnsweringFailed
+from app.chat.schemas import SearchAsked, ToolUseOut
 from app.items import s3
 from app.jobs import service as jobs
 from app.jobs.models import Kind
 from app.jobs.routes import JobStarted
 from app.platform import wiring
-from app.platform.errors import PermanentFailure, QuotaExceeded, Unavailable
+from app.platform.errors import InvalidInput, PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.http import PROBLEMS, CurrentCaller, Moment, printable
 from app.platform.logs import logger
 from app.search import service, suggestions
-from app.search.models import SCORE_TYPES, Hit, ScoreType, SearchFilter, SearchType
+from app.search.agentic import EXPLORED, Explored
+from app.search.models import SCORE_TYPES, Found, Hit, ScoreType, SearchFilter, SearchType
 
 router = APIRouter(tags=["search"], responses=PROBLEMS)
 
 # An answer is made from so many of the best results.
 _ANSWERED_FROM = 20
+# Seconds that a request waits for an answer, or for planned searches, and for each where both are wanted: with a hybrid
+# search in place of the latter all of it ends within the gateway's 29. What is asked stops a little earlier.
+_WAIT_S, _WAIT_PLANNED_S, _WAIT_ANSWERED_S, _ON_ITS_WAY_S = 20, 12, 10, 1
 
 
 def _clean(text: str) -> str:
@@ -47,6 +54,8 @@ class SearchIn(BaseModel):
     min_similarity_score: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     # Say in words what the results say to it.
     include_answer: bool | None = None
+    # Who answers, or plans (`agentic`): one of those that GET /search/config names.
+    answer_model: str | None = Field(default=None, max_length=128)
 
     def question(self) -> service.Question:
         return service.Question(
@@ -88,27 +97,30 @@ class SearchOut(BaseModel):
     results: list[SearchResult]
     total_results: int
     abstained: bool
-    # Arms of the search that could not take part; `answer` where one was wanted and could not be had.
+    # Arms of the search that could not take part; `answer` where one was wanted and could not be had; `agentic` where
+    # nothing could be planned: then the results are those of a hybrid search.
     degraded: list[str]
     retrieval_time_ms: float
     # Only where an answer was wanted. `[1]` in it is the first of the citations.
     answer: str | None = None
     citations: list[UUID] | None = None
     answer_time_ms: float | None = None
+    # Only where searches were planned: what was done and why, and every search that was made.
+    agent_reasoning: list[str] | None = None
+    tools_used: list[ToolUseOut] | None = None
 
 
 @router.post("/search", operation_id="search")
 def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
-    """Find the caller's items by words (`bm25`), by meaning (`vector`), or by both (`hybrid`)."""
+    """Find the caller's items by words (`bm25`), by meaning (`vector`), or by both (`hybrid`).
+
+    `agentic` plans several hybrid searches, tells its steps, and counts as a question of the day. Where that cannot be
+    done now it is a hybrid search, and `degraded` says so.
+    """
+    _refuse_unknown_model(body)
     started = time.perf_counter()
-    found = service.search(
-        caller.user_id,
-        body.question(),
-        index=wiring.search_index(),
-        embedder=lambda: wiring.query_embedder(caller.user_id),
-        settings=wiring.search_settings(),
-        tracer=wiring.tracer(),
-    )
+    explored = _explored(caller.user_id, body) if body.search_type is SearchType.AGENTIC else None
+    found = _found(explored) if explored else wiring.finder(caller.user_id)(body.question())
     elapsed = time.perf_counter() - started
     results = [_result(caller.user_id, rank, hit, body.search_type) for rank, hit in enumerate(found.hits, start=1)]
     out = SearchOut(
@@ -119,11 +131,53 @@ def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
         abstained=found.abstained,
         degraded=found.degraded,
         retrieval_time_ms=round(elapsed * 1000, 2),
+        agent_reasoning=explored.reasoning if explored else None,
+        tools_used=[ToolUseOut.model_validate(step) for step in explored.tools_used] if explored else None,
     )
-    return _with_answer(caller.user_id, out) if body.include_answer else out
+    return _with_answer(caller.user_id, body, out) if body.include_answer else out
 
 
-def _with_answer(user_id: UUID, out: SearchOut) -> SearchOut:
+def _refuse_unknown_model(body: SearchIn) -> None:
+    """Raises InvalidInput."""
+    if body.answer_model is None:
+        return
+    offered = wiring.answer_model_settings().answer_models
+    if body.answer_model not in offered:
+        raise InvalidInput(f"Answers are offered by: {', '.join(('the default', *offered))}.")
+
+
+def _explored(user_id: UUID, body: SearchIn) -> Explored:
+    """What planned searches find, by the function that has the model; or what a hybrid search finds, and why."""
+    waits_s, question = _WAIT_PLANNED_S if body.include_answer else _WAIT_S, body.question()
+    asked = SearchAsked(
+        user_id=user_id,
+        query=question.query,
+        top_k=question.top_k,
+        narrow=question.narrow,
+        min_similarity=question.min_similarity,
+        model=body.answer_model,
+        within_s=waits_s - _ON_ITS_WAY_S,
+    )
+    try:
+        answered = wiring.chat_function(waits_s).ask("search", asked.model_dump(mode="json"))
+        reason = "It took too long."
+    except (Unavailable, PermanentFailure, QuotaExceeded) as exc:
+        answered, reason = None, exc.detail
+    except AnsweringFailed:
+        answered, reason = None, "Something went wrong on our side."
+    if answered is not None:
+        return EXPLORED.validate_python(answered)
+    logger.warning("search without a plan", reason=reason)
+    found = wiring.finder(user_id)(replace(question, search_type=SearchType.HYBRID))
+    told = f"No searches could be planned: {reason} These are the results of a hybrid search."
+    return Explored(found.hits, [*found.degraded, "agentic"], [told], [])
+
+
+def _found(explored: Explored) -> Found:
+    return Found(explored.hits, explored.degraded, abstained=not explored.hits)
+
+
+def _with_answer(user_id: UUID, body: SearchIn, out: SearchOut) -> SearchOut:
     """The same, in words too, by the function that answers. Nothing found is never asked about."""
     from app.chat.models import NOTHING_FOUND
 
@@ -131,9 +185,16 @@ def _with_answer(user_id: UUID, out: SearchOut) -> SearchOut:
         return out.model_copy(update={"answer": NOTHING_FOUND, "citations": [], "answer_time_ms": 0.0})
     started = time.perf_counter()
     ids = [str(result.item_id) for result in out.results[:_ANSWERED_FROM]]
-    asked = {"user_id": str(user_id), "query": out.query, "item_ids": ids}
+    waits_s = _WAIT_ANSWERED_S if body.search_type is SearchType.AGENTIC else _WAIT_S
+    asked = {
+        "user_id": str(user_id),
+        "query": out.query,
+        "item_ids": ids,
+        "model": body.answer_model,
+        "within_s": waits_s,
+    }
     try:
-        answered = wiring.chat_function().ask("answer", asked)
+        answered = wiring.chat_function(waits_s).ask("answer", asked)
     except (Unavailable, PermanentFailure, QuotaExceeded) as exc:
         logger.warning("search without an answer", reason=exc.detail)
         answered = None
@@ -195,6 +256,8 @@ class SearchConfigOut(BaseModel):
     """The values in force. `retrieval` has every setting of SearchSettings by its name."""
 
     search_types: list[SearchType]
+    # What `answer_model` may be.
+    answer_models: list[str]
     default_search_type: SearchType
     default_top_k: int
     max_top_k: int
@@ -212,6 +275,7 @@ def get_search_config(caller: CurrentCaller) -> SearchConfigOut:
     top_k = SearchIn.model_json_schema()["properties"]["top_k"]
     return SearchConfigOut(
         search_types=list(SearchType),
+        answer_models=list(wiring.answer_model_settings().answer_models),
         default_search_type=SearchIn.model_fields["search_type"].default,
         default_top_k=top_k["default"],
         max_top_k=top_k["maximum"],
@@ -229,13 +293,22 @@ def get_search_config(caller: CurrentCaller) -> SearchConfigOut:
 def rebuild_vector_index(caller: CurrentCaller, response: Response) -> JobStarted:
     """Embed anew what another model embedded, or another text; while that is under way, the same job again.
 
-    Search keeps working meanwhile. `GET /jobs/{job_id}` tells how far it is, and at the end how many were embedded;
+    Search finds everything meanwhile. `GET /jobs/{job_id}` tells how far it is, and at the end how many were embedded;
     `stopped_by` says so where a limit was met: a later rebuild goes on from there.
     """
     per_day = wiring.usage_settings().rebuilds_per_day
     job = jobs.request(caller.user_id, Kind.REBUILD, jobs=wiring.jobs(), events=wiring.events(), per_day=per_day)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return JobStarted(job_id=job.job_id)
+
+
+class FormerModelOut(BaseModel):
+    """A model that is not the configured one, and how its `items` are found by meaning."""
+
+    model: str
+    items: int
+    # `vector`: the query is embedded by that model too. `words`: nobody has it any more, so their words stand in.
+    found_by: Literal["vector", "words"]
 
 
 class IndexStatusOut(BaseModel):
@@ -249,11 +322,14 @@ class IndexStatusOut(BaseModel):
     model: str
     dimensions: int
     last_rebuild: datetime | None
+    rebuilding: bool
+    # Empty once everything is embedded by the model: then each query is embedded once, by that model.
+    former_models: list[FormerModelOut]
 
 
 @router.get("/vector-index/status", operation_id="getVectorIndexStatus")
 def get_vector_index_status(caller: CurrentCaller) -> IndexStatusOut:
-    """How many of the caller's items are found by meaning, with the model that is configured."""
+    """How many of the caller's items are embedded by the configured model, and how those of others are found."""
     provider = wiring.embedder()
     status = wiring.rebuilds().status(caller.user_id, provider.model)
     return IndexStatusOut(
@@ -264,7 +340,23 @@ def get_vector_index_status(caller: CurrentCaller) -> IndexStatusOut:
         model=provider.model,
         dimensions=provider.dimensions,
         last_rebuild=status.last_rebuild,
+        rebuilding=status.is_rebuilding,
+        former_models=[
+            FormerModelOut(
+                model=former.model, items=former.items, found_by="vector" if _is_had(former.model) else "words"
+            )
+            for former in status.former
+        ],
     )
+
+
+def _is_had(model: str) -> bool:
+    """Whether anybody here embeds with it. Nobody is asked: a provider that is down now is one that is had."""
+    try:
+        wiring.former_embedder(model)
+    except PermanentFailure:
+        return False
+    return True
 
 
 class SimilarOut(BaseModel):

@@ -1,6 +1,6 @@
 """Searching a tenant's items, and the third stage: making them findable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from app.platform.settings import SearchSettings, StageSettings
 from app.platform.tracing import NO_TRACING, Tracer
 from app.search.abstention import is_unanswered, may_be_seen
 from app.search.indexing import documents_of, embedded, unchanged
-from app.search.models import Embedder, Found, Hit, SearchFilter, SearchType
+from app.search.models import Embedder, Found, Hit, QueryVector, SearchFilter, SearchType
 from app.search.store import SearchStore
 from app.usage.models import Quota
 
@@ -32,6 +32,11 @@ class Question:
     min_similarity: float | None = None
 
 
+def nobody_embeds(model: str) -> Embedder:
+    """For those who have no other model than the configured one. Raises PermanentFailure."""
+    raise PermanentFailure("provider_not_configured", f"Nobody embeds with {model} here.")
+
+
 def search(
     user_id: UUID,
     question: Question,
@@ -39,9 +44,13 @@ def search(
     index: SearchStore,
     embedder: Callable[[], Embedder],
     settings: SearchSettings,
+    former: Callable[[str], Embedder] = nobody_embeds,
     tracer: Tracer = NO_TRACING,
 ) -> Found:
     """Find the tenant's items that answer the question, best first, or say that none does.
+
+    What another model than the configured one embedded is compared with the query as that model embeds it: `former`
+    has it by its name. Where it is not to be had, its items are found by their words in every search, and that is said.
 
     While the embedding provider is down (or not configured) a hybrid search answers from the words and says so; a least
     similarity, which nothing has then, is not asked for.
@@ -57,7 +66,7 @@ def search(
         "query_characters": len(question.query),
     }
     with tracer.span("retrieval", "retriever", traced) as span:
-        found = _search(user_id, question, index=index, embedder=embedder, settings=settings)
+        found = _search(user_id, question, index=index, embedder=embedder, former=former, settings=settings)
         span.note(hits=len(found.hits), abstained=found.abstained, degraded=bool(found.degraded))
         return found
 
@@ -68,23 +77,31 @@ def _search(
     *,
     index: SearchStore,
     embedder: Callable[[], Embedder],
+    former: Callable[[str], Embedder],
     settings: SearchSettings,
 ) -> Found:
-    vector, model, degraded = None, "", []
+    asked, degraded = _Asked(), []
     if question.search_type is not SearchType.BM25:
         try:
-            provider = embedder()
-            vector, model = provider.embed_query(question.query), provider.model
+            configured = embedder()
+            asked = _Asked(configured.model, configured.embed_query(question.query))
         except (Unavailable, PermanentFailure, QuotaExceeded) as exc:
             if question.search_type is SearchType.VECTOR:
                 raise
             logger.warning("search without vectors", reason=exc.detail)
-            question, degraded = replace(question, min_similarity=None), ["vector"]
+            degraded = ["vector"]
+        else:
+            asked = _of_former_models(asked, question.query, index.models(user_id), former)
+            degraded = ["former_model"] if asked.missing else []
+    if degraded:
+        question = replace(question, min_similarity=None)
     ranking = index.search(
         user_id,
         query=question.query,
-        vector=vector,
-        embedding_model=model,
+        vector=asked.vector,
+        embedding_model=asked.model,
+        former=asked.former,
+        missing=asked.missing,
         search_type=question.search_type,
         narrow=question.narrow,
         top_k=question.top_k,
@@ -93,6 +110,31 @@ def _search(
         return Found([], degraded, abstained=True)
     hits = [hit for hit in _cut(ranking.hits, question, settings) if _is_relevant(hit, question)]
     return Found(hits, degraded, abstained=not hits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query as it is embedded: by the configured model, by former ones, and by which it cannot be."""
+
+    model: str = ""
+    vector: list[float] | None = None
+    former: tuple[QueryVector, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def _of_former_models(asked: _Asked, query: str, models: Set[str], former: Callable[[str], Embedder]) -> _Asked:
+    """The same, with the query once more by each other model that embedded items of the tenant.
+
+    The configured model is asked even where it embedded none yet: by the time of the search it may have.
+    """
+    vectors, missing = [], []
+    for model in sorted(models - {asked.model}):
+        try:
+            vectors.append(QueryVector(model, former(model).embed_query(query)))
+        except (Unavailable, PermanentFailure, QuotaExceeded) as exc:
+            logger.warning("search without a former model", model=model, reason=exc.detail)
+            missing.append(model)
+    return replace(asked, former=tuple(vectors), missing=tuple(missing))
 
 
 def _cut(hits: Sequence[Hit], question: Question, settings: SearchSettings) -> Sequence[Hit]:

@@ -1,6 +1,7 @@
 """What makes an item findable (facts, postings, vector), and the statement that searches: BM25 and cosine, fused."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,17 @@ from pgvector import HalfVector
 from app.items.models import Item
 from app.platform.database import Connection, Database
 from app.platform.settings import SearchSettings
-from app.search.models import MARK_END, MARK_START, Document, Evidence, Hit, Ranking, SearchFilter, SearchType
+from app.search.models import (
+    MARK_END,
+    MARK_START,
+    Document,
+    Evidence,
+    Hit,
+    QueryVector,
+    Ranking,
+    SearchFilter,
+    SearchType,
+)
 
 
 class SearchStore:
@@ -29,24 +40,38 @@ class SearchStore:
         search_type: SearchType,
         narrow: SearchFilter,
         top_k: int,
+        former: Sequence[QueryVector] = (),
+        missing: Sequence[str] = (),
     ) -> Ranking:
         """The best `top_k`, best first, ties by item id; and the evidence for there being an answer.
 
         Args:
             query: the words; pure vector search ranks without them.
             vector: (1024,) unit norm, or None to leave the vector arm out.
+            former: the same query by other models, for what these embedded.
+            missing: models by which nobody embeds the query: what they embedded is found by words in any search.
         """
         words, near = self._weights(search_type)
-        statement, parameters = _narrowed(SEARCH, narrow, fused=self._fused(both=bool(words and near and vector)))
+        former = former if vector and near else ()
+        statement, parameters = _narrowed(
+            SEARCH,
+            narrow,
+            former=len(former),
+            fused=self._fused(both=bool(words and near and vector) and not former, missing=bool(missing)),
+            missing="" if words else f"WHERE {IS_MISSING}",
+        )
+        for number, each in enumerate(former, start=1):
+            parameters |= {f"vector_{number}": HalfVector(each.vector).to_text(), f"model_{number}": each.model}
         parameters |= {
             "user_id": user_id,
             "query": query,
             "vector": HalfVector(vector).to_text() if vector and near else None,
             "model": embedding_model,
+            "missing": list(missing),
             "k1": self._settings.bm25_k1,
             "b": self._settings.bm25_b,
             "depth": max(self._settings.arm_depth, top_k),
-            "words_depth": max(self._settings.arm_depth, top_k) if words else 0,
+            "words_depth": max(self._settings.arm_depth, top_k) if words or missing else 0,
             "c": self._settings.rrf_c,
             "bm25_weight": words,
             "vector_weight": near,
@@ -54,6 +79,8 @@ class SearchStore:
             "feedback": self._settings.hybrid_feedback,
             **self._scale(),
             "background_items": self._settings.background_items,
+            "background_mean": self._settings.background_mean,
+            "background_deviation": self._settings.background_deviation,
             "raw_marks": _RAW_START + _RAW_END,
             "whole": _WHOLE,
             "parts": _PARTS,
@@ -61,6 +88,12 @@ class SearchStore:
         with self._database.tenant(user_id) as connection:
             rows = connection.execute(statement.encode(), parameters).fetchall()
         return Ranking([_hit(row, search_type) for row in rows], _evidence(rows))
+
+    def models(self, user_id: UUID) -> set[str]:
+        """By which models the tenant's items are embedded: by one, unless it was changed. Looked up, not counted."""
+        with self._database.tenant(user_id) as connection:
+            rows = connection.execute(SELECT_MODELS.encode(), {"user_id": user_id}).fetchall()
+        return {row["model"] for row in rows}
 
     def embedded(self, user_id: UUID, item_ids: list[UUID]) -> dict[UUID, tuple[bytes, str]]:
         """Of which text (its fingerprint) and by which model these items have vectors."""
@@ -90,11 +123,12 @@ class SearchStore:
             "evidence_sample": self._settings.evidence_sample,
         }
 
-    def _fused(self, *, both: bool) -> str:
+    def _fused(self, *, both: bool, missing: bool) -> str:
         """How the arms become one ranking: with feedback where both take part and are fused by their scores."""
         chosen = self._settings
         again = both and chosen.hybrid_fusion == "scores" and chosen.hybrid_feedback > 0
-        return (FED_BACK if again else FUSED).format(fusion=FUSIONS[chosen.hybrid_fusion])
+        fusion = FUSIONS[chosen.hybrid_fusion].format(words=WORDS_INSTEAD if missing else WORDS)
+        return (FED_BACK if again else FUSED).format(fusion=fusion)
 
     def _weights(self, search_type: SearchType) -> tuple[float, float]:
         """A mode is a pair of weights."""
@@ -142,11 +176,19 @@ def fingerprint(document: Document) -> bytes:
     return hashlib.sha256(document.text.encode()).digest()
 
 
-def _hit(row: dict[str, Any], search_type: SearchType) -> Hit:
+def _score(row: dict[str, Any], search_type: SearchType) -> float:
+    """By meaning its similarity; what was found by words instead is as similar as its share of the best words says."""
     score = {SearchType.BM25: row["bm25"], SearchType.VECTOR: row["similarity"], SearchType.HYBRID: row["fused"]}
+    if score[search_type] is not None:
+        return float(score[search_type])
+    mean, nearest = row["mean"] or 0.0, 1.0 if row["nearest"] is None else row["nearest"]
+    return float(mean + row["fused"] * (nearest - mean))
+
+
+def _hit(row: dict[str, Any], search_type: SearchType) -> Hit:
     return Hit(
         item_id=row["item_id"],
-        score=score[search_type],
+        score=_score(row, search_type),
         bm25=row["bm25"],
         similarity=row["similarity"],
         category=row["category"],
@@ -184,8 +226,11 @@ def marked(text: str) -> str:
     return text.replace(_RAW_START, MARK_START).replace(_RAW_END, MARK_END)
 
 
-def _narrowed(statement: str, narrow: SearchFilter, **pieces: str) -> tuple[str, dict[str, Any]]:
-    """The statement with the filter in every arm, appended only where it filters (`IS NULL OR` uses no index)."""
+def _narrowed(statement: str, narrow: SearchFilter, *, former: int = 0, **pieces: str) -> tuple[str, dict[str, Any]]:
+    """The statement with the filter in every arm, appended only where it filters (`IS NULL OR` uses no index).
+
+    `former`: how many models there are beside the first.
+    """
     conditions = {
         "AND s.category = %(category)s": narrow.category,
         "AND s.tags @> %(tags)s": narrow.tags,
@@ -195,10 +240,44 @@ def _narrowed(statement: str, narrow: SearchFilter, **pieces: str) -> tuple[str,
     }
     used = " ".join(condition for condition, value in conditions.items() if value is not None)
     within = WITHIN if used else ""
-    near = NEAR.format(within=within, vectors=NARROWED_VECTORS if used else ALL_VECTORS)
+    near = _near(former, within=within, vectors=NARROWED_VECTORS if used else ALL_VECTORS)
     parameters = {name: getattr(narrow, name) for name in narrow.__slots__ if getattr(narrow, name) is not None}
     return statement.format(conditions=used, within=within, near=near, **pieces), parameters
 
+
+def _near(former: int, **pieces: str) -> str:
+    """The vector arm: by one model as it is, by several each on its own and then on one scale."""
+    if not former:
+        return NEAR.format(of="", **pieces)
+    numbers = range(former + 1)
+    each = [NEAR.format(of=f"_{number}", **pieces) for number in numbers]
+    asked = [ASKED_TOO.format(of=f"_{number}") for number in numbers[1:]]
+    return ",".join(
+        [
+            "\nasked_0 AS (SELECT * FROM asked)",
+            *asked,
+            *each,
+            NORMAL.format(each=" UNION ALL ".join(NORMAL_OF_ONE.format(number=number) for number in numbers)),
+            ON_ONE_SCALE.format(
+                cosines=" UNION ALL ".join(f"SELECT {number} AS number, * FROM cosines_{number}" for number in numbers),
+                sampled=" UNION ALL ".join(f"SELECT {number} AS number, * FROM sampled_{number}" for number in numbers),
+            ),
+        ]
+    )
+
+
+# From one model to the next by the index: a step for each model, however many items there are.
+SELECT_MODELS = """
+WITH RECURSIVE found AS (
+  (SELECT embedding_model AS model FROM item_vectors WHERE user_id = %(user_id)s ORDER BY embedding_model LIMIT 1)
+  UNION ALL
+  SELECT next.embedding_model FROM found CROSS JOIN LATERAL (
+    SELECT embedding_model FROM item_vectors
+    WHERE user_id = %(user_id)s AND embedding_model > found.model ORDER BY embedding_model LIMIT 1
+  ) AS next
+)
+SELECT model FROM found
+"""
 
 SELECT_EMBEDDED = """
 SELECT item_id, document_hash, embedding_model FROM item_vectors WHERE user_id = %s AND item_id = ANY(%s)
@@ -245,19 +324,27 @@ _HEADLINE_OPTIONS = f"StartSel={_RAW_START}, StopSel={_RAW_END}"
 _WHOLE = f"{_HEADLINE_OPTIONS}, HighlightAll=true"
 _PARTS = f'{_HEADLINE_OPTIONS}, MaxFragments=3, MinWords=4, MaxWords=14, FragmentDelimiter=" … "'
 
+# Items that no vector of the query can be compared with.
+IS_MISSING = """(item_id IN (
+      SELECT item_id FROM item_vectors WHERE user_id = %(user_id)s AND embedding_model = ANY(%(missing)s)
+    )) IS TRUE"""
+
 # Scores: each arm over its best, so that 1 is as good as it gets; cosines count from the tenant's mean, which takes out
 # what a model thinks all texts have in common. Ranks: weighted reciprocal ranks (Cormack, Clarke and Buettcher, 2009).
 FUSIONS = {
-    "scores": """coalesce(%(bm25_weight)s::float8 * bm25 / max(bm25) OVER (), 0)
+    "scores": """coalesce({words} * bm25 / max(bm25) OVER (), 0)
       + CASE WHEN similarity IS NULL THEN 0 ELSE
           %(vector_weight)s::float8 * greatest(
             -- By vector alone what is below the mean keeps its order.
             CASE WHEN %(bm25_weight)s::float8 > 0 THEN 0 ELSE '-Infinity'::float8 END,
             coalesce((similarity - mean) / nullif(nearest - mean, 0), 1)
           ) END""",
-    "ranks": """coalesce(%(bm25_weight)s::float8 / (%(c)s + lexical.place), 0)
+    "ranks": """coalesce({words} / (%(c)s + lexical.place), 0)
       + coalesce(%(vector_weight)s::float8 / (%(c)s + semantic.place), 0)""",
 }
+# What words count for; for items without a vector to compare, they count for that too.
+WORDS = "%(bm25_weight)s::float8"
+WORDS_INSTEAD = f"CASE WHEN {IS_MISSING} THEN {WORDS} + %(vector_weight)s::float8 ELSE {WORDS} END"
 
 FUSED = """fused AS MATERIALIZED (
   SELECT item_id, bm25, similarity, {fusion} AS fused
@@ -300,29 +387,74 @@ fused AS MATERIALIZED (
 # Estimation Techniques from Rounding Algorithms", 2002) are compared exactly, and an even sample (ids are random) tells
 # mean and deviation. What does not apply is not run: its condition is known before its first row.
 NEAR = """
-cosines AS MATERIALIZED (
-  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked)) AS similarity
+cosines{of} AS MATERIALIZED (
+  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked{of})) AS similarity
   FROM {vectors}
-  WHERE NOT (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
-    AND embedding_model = (SELECT model FROM asked)
+  WHERE NOT (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked{of})
+    AND embedding_model = (SELECT model FROM asked{of})
   UNION ALL
-  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked))
+  SELECT item_id, 1 - (embedding <=> (SELECT vector FROM asked{of}))
   FROM (
     SELECT item_id FROM item_vectors
-    WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
-      AND user_id = %(user_id)s AND embedding_model = (SELECT model FROM asked) {within}
-    ORDER BY signature <~> (SELECT signature FROM asked), item_id LIMIT %(signature_depth)s
+    WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked{of})
+      AND user_id = %(user_id)s AND embedding_model = (SELECT model FROM asked{of}) {within}
+    ORDER BY signature <~> (SELECT signature FROM asked{of}), item_id LIMIT %(signature_depth)s
   ) AS candidates
   CROSS JOIN LATERAL (
     SELECT embedding FROM item_vectors WHERE user_id = %(user_id)s AND item_id = candidates.item_id OFFSET 0
   ) AS found
 ),
-sampled AS MATERIALIZED (
-  SELECT 1 - (embedding <=> (SELECT vector FROM asked)) AS similarity
+sampled{of} AS MATERIALIZED (
+  SELECT 1 - (embedding <=> (SELECT vector FROM asked{of})) AS similarity
   FROM {vectors}
-  WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked)
-    AND embedding_model = (SELECT model FROM asked)
+  WHERE (SELECT is_large FROM corpus) AND (SELECT vector IS NOT NULL FROM asked{of})
+    AND embedding_model = (SELECT model FROM asked{of})
   ORDER BY item_id LIMIT %(evidence_sample)s
+)"""
+# The same by several models, each compared with what it embedded itself. Cosines of two models say nothing to each
+# other, but how far an item stands out from the others does, and items are embedded anew in the order of their random
+# ids: each model has an even sample of the tenant's. So all are put on the scale of the model that has most: as many
+# deviations from the mean there as here. As in app/search/abstention.py the nearest does not count, being what stands
+# out, and the general background counts as more items, so that a model with few has a scale too: for the deviation,
+# which is much the same in all models, as many as there; for the mean, which is not, one.
+ASKED_TOO = """
+asked{of} AS MATERIALIZED (
+  SELECT vector, binary_quantize(vector)::bit(1024) AS signature, %(model{of})s AS model
+  FROM (SELECT %(vector{of})s::halfvec AS vector) AS parsed
+)"""
+NORMAL_OF_ONE = """
+    SELECT {number} AS number, count(*) AS n, sum(similarity) AS total, sum(similarity ^ 2) AS squares,
+      max(similarity) AS nearest
+    FROM (
+      SELECT similarity FROM cosines_{number} WHERE NOT (SELECT is_large FROM corpus)
+      UNION ALL SELECT similarity FROM sampled_{number}
+    ) AS compared"""
+NORMAL = """
+others AS MATERIALIZED (
+  SELECT number, n, greatest(n - 1, 0) AS others, coalesce(total - nearest, 0) AS total,
+    coalesce(squares - nearest ^ 2 - (total - nearest) ^ 2 / nullif(n - 1, 0), 0) AS spread
+  FROM ({each}) AS each
+),
+normal AS MATERIALIZED (
+  SELECT number, n, (total + %(background_mean)s::float8) / (others + 1) AS mean,
+    sqrt(
+      greatest(spread + (%(background_items)s + 1) * %(background_deviation)s::float8 ^ 2, 0)
+        / (others + %(background_items)s + 1)
+    ) AS deviation
+  FROM others
+),
+scale AS MATERIALIZED (
+  SELECT own.number, own.mean AS own_mean, own.deviation AS own_deviation, most.mean, most.deviation
+  FROM normal AS own CROSS JOIN (SELECT * FROM normal ORDER BY n DESC, number LIMIT 1) AS most
+)"""
+ON_ONE_SCALE = """
+cosines AS MATERIALIZED (
+  SELECT item_id, least(greatest(mean + (similarity - own_mean) / own_deviation * deviation, -1), 1) AS similarity
+  FROM ({cosines}) AS each JOIN scale USING (number)
+),
+sampled AS MATERIALIZED (
+  SELECT least(greatest(mean + (similarity - own_mean) / own_deviation * deviation, -1), 1) AS similarity
+  FROM ({sampled}) AS each JOIN scale USING (number)
 )"""
 # All of a tenant's vectors lie together; those of a filter's items are looked up one by one.
 ALL_VECTORS = "(SELECT * FROM item_vectors WHERE user_id = %(user_id)s) AS own"
@@ -376,6 +508,7 @@ lexical AS (
         qtf * idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * doc_len / average))
       ) AS bm25
     FROM postings JOIN frequencies USING (lexeme) CROSS JOIN corpus
+    {missing}
     GROUP BY item_id
     ORDER BY bm25 DESC, item_id LIMIT %(words_depth)s
   ) AS best

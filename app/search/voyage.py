@@ -13,13 +13,15 @@ import urllib3
 from pydantic import BaseModel, Field, ValidationError
 
 from app.platform import metrics, spending
-from app.platform.errors import Unavailable, code_of
+from app.platform.errors import PermanentFailure, Unavailable, code_of
 from app.platform.logs import logger
 from app.platform.parameters import Secret
-from app.platform.providers import Deadline, failure_of
+from app.platform.providers import Deadline, asking, failure_of
 from app.search.models import DIMENSIONS
 
 PROVIDER = "Voyage"
+# How the names of all its models begin.
+MODELS = "voyage-"
 DEFAULT_MODEL = "voyage-3.5-lite"
 _MAX_TEXTS = 1000
 _MAX_TOKENS = {
@@ -98,16 +100,22 @@ class VoyageEmbedder:
             "output_dimension": DIMENSIONS,
             "truncation": True,
         }
+        try:
+            with asking("embedder"):
+                return self._ask(body, deadline, expected=len(texts))
+        except (PermanentFailure, Unavailable) as exc:
+            metrics.publish({"provider_failures": 1}, stage="embedder", provider=self.provider, code=code_of(exc))
+            raise
+
+    def _ask(self, body: dict[str, Any], deadline: Deadline, *, expected: int) -> list[list[float]]:
         key = self._secret.value()
         answer = deadline.run(lambda: self._post(body, key=key, timeout_s=deadline.timeout()), provider=PROVIDER)
         if answer.status == 401:
             self._secret.refused()
         if answer.status != 200:
             logger.warning("provider refused", provider=self.provider, status=answer.status)
-            failure = failure_of(answer.status, provider=PROVIDER, retry_after=answer.headers.get("retry-after"))
-            metrics.publish({"provider_failures": 1}, stage="embedder", provider=self.provider, code=code_of(failure))
-            raise failure
-        return self._read(answer.data, expected=len(texts))
+            raise failure_of(answer.status, provider=PROVIDER, retry_after=answer.headers.get("retry-after"))
+        return self._read(answer.data, expected=expected)
 
     def _post(self, body: dict[str, Any], *, key: str, timeout_s: float) -> urllib3.BaseHTTPResponse:
         """Raises Unavailable when there is no whole answer."""

@@ -30,7 +30,10 @@ def embedding(settings: EmbeddingSettings) -> Decimal:
 
 
 def chat(settings: ChatSettings) -> Decimal:
-    """One turn: as many tokens as end it, those of the call that passes that mark, and an answer to every call."""
+    """One turn: as many tokens as end it, those of the call that passes that mark, and an answer to every call.
+
+    By the dearest model that a search may name. Planning a search takes less.
+    """
     if settings.chat_provider == "local":
         return Decimal(0)
     return max(
@@ -39,7 +42,7 @@ def chat(settings: ChatSettings) -> Decimal:
             input_tokens=2 * settings.chat_turn_tokens,
             output_tokens=(settings.chat_tool_calls + 1) * settings.chat_output_tokens,
         )
-        for model in ([settings.chat_model] if settings.chat_model else _of_class(settings.chat_provider))
+        for model in [*settings.answer_models, *([] if settings.chat_model else _of_class(settings.chat_provider))]
     )
 
 

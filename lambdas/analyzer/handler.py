@@ -7,10 +7,12 @@ from app.analysis import service
 from app.items.models import ItemRef
 from app.items.pipeline import Verdict
 from app.platform import aws, queue, wiring
+from app.platform.build_info import probed
 from app.platform.events import ImageProcessed
 from app.usage.models import Kind
 
 
+@probed
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return queue.consume(
         event, context, handle=_analyze, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")

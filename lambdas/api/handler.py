@@ -20,10 +20,11 @@ warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
 from mangum import Mangum  # noqa: E402
 
 from app.api import create_app  # noqa: E402
+from app.platform.build_info import probed  # noqa: E402
 
 # lifespan="off": Mangum would run it at every request.
-handler = Mangum(
-    create_app(), lifespan="off", text_mime_types=["text/", "application/json", "application/problem+json"]
+handler = probed(
+    Mangum(create_app(), lifespan="off", text_mime_types=["text/", "application/json", "application/problem+json"])
 )
 
 del BaseModel.model_config["defer_build"]

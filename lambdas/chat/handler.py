@@ -8,9 +8,10 @@ from mangum import Mangum
 
 from app.chat import turns
 from app.chat.api import create_app
-from app.chat.schemas import AnswerAsked, TurnAsked
+from app.chat.schemas import AnswerAsked, SearchAsked, TurnAsked
 from app.chat.thumbnails import thumbnails
 from app.platform import wiring
+from app.platform.build_info import probed
 from app.usage.models import Kind
 from app.usage.service import paying
 
@@ -18,15 +19,21 @@ from app.usage.service import paying
 _http = Mangum(create_app(), lifespan="off", text_mime_types=["text/", "application/json", "application/problem+json"])
 
 
+@probed
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """A gateway's request, or `{"turn": TurnAsked}`, `{"answer": AnswerAsked}`.
+    """A gateway's request, or `{"turn": TurnAsked}`, `{"answer": AnswerAsked}`, `{"search": SearchAsked}`.
 
-    IAM lets only those send the latter two who have verified the user.
+    IAM lets only those send the latter three who have verified the user. `{"parameter": name}` is asked by
+    `make test-infra`: whether a function sees what is in the parameter store now, never what it is.
     """
     if "turn" in event:
         return turns.take(TurnAsked.model_validate(event["turn"]), desk())
     if "answer" in event:
         return turns.explain(AnswerAsked.model_validate(event["answer"]), desk())
+    if "search" in event:
+        return turns.look(SearchAsked.model_validate(event["search"]), desk())
+    if "parameter" in event:
+        return {"is_there": wiring.parameters().is_there(event["parameter"])}
     answer: dict[str, Any] = _http(dict(event), context)
     return answer
 
@@ -36,11 +43,15 @@ def desk() -> turns.Desk:
     return turns.Desk(
         sessions=wiring.chat_sessions(),
         assistant=wiring.assistant,
+        planner=wiring.planner,
         collection=wiring.collection,
+        find=wiring.finder,
+        known=wiring.known_values,
+        search_settings=wiring.search_settings(),
         settings=settings,
         # The terms are asked for at each turn: paid calls may be switched off meanwhile.
         paying=lambda user_id: paying(
-            user_id, quota=wiring.quota(Kind.CHATS), database=wiring.database(), seconds=settings.turn_lease_seconds
+            user_id, quota=wiring.quota(Kind.CHATS), database=wiring.database(), seconds=settings.chat_reservation_s
         ),
         thumbnails=partial(thumbnails, items=wiring.items(), images=wiring.images()),
         pushes=wiring.hurried_websocket_gateway,

@@ -7,10 +7,12 @@ from app.cleanup import service
 from app.cleanup.conversations import count_expired
 from app.cleanup.jobs import clean_up_jobs
 from app.platform import aws, metrics, wiring
+from app.platform.build_info import probed
 from app.platform.logs import logger
 from app.platform.settings import CleanupSettings, ConversationSettings
 
 
+@probed
 def handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
     sessions = ConversationSettings().sessions_table  # type: ignore[call-arg]  # from the environment
     report = service.clean_up(
@@ -32,5 +34,7 @@ def handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
     # Only what happened: a metric is paid for by the hour in which it is written.
     if happened := {name: count for name, count in counts.items() if count}:
         metrics.publish(happened, service="cleanup")
+    if report.given_up:
+        metrics.publish({"items_failed": report.given_up})
     logger.info("swept", counts=counts)
     return counts

@@ -6,11 +6,13 @@ from typing import Any
 from app.items.models import ItemRef
 from app.items.pipeline import Verdict
 from app.platform import aws, queue, wiring
+from app.platform.build_info import probed
 from app.platform.events import AnalysisComplete
 from app.search import service
 from app.usage.models import Kind
 
 
+@probed
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return queue.consume(
         event, context, handle=_embed, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")

@@ -7,10 +7,12 @@ from app.items import processing, s3
 from app.items.models import ItemRef
 from app.items.pipeline import Verdict
 from app.platform import aws, queue, wiring
+from app.platform.build_info import probed
 from app.platform.events import S3_OBJECT_CREATED, ImageUploaded
 from app.platform.settings import ImageSettings
 
 
+@probed
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return queue.consume(
         event, context, handle=_process, queue_url=wiring.stage_settings().queue_url, sqs=aws.client("sqs")

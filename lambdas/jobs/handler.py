@@ -7,6 +7,7 @@ from app.items.pipeline import Verdict
 from app.jobs import service
 from app.jobs.models import Advance, Kind
 from app.platform import aws, queue, wiring
+from app.platform.build_info import probed
 from app.platform.events import JobRequested
 
 # Made when a job of the kind comes along: a function is told of all, and needs one.
@@ -17,6 +18,7 @@ _KINDS: Mapping[Kind, Callable[[], Advance]] = {
 }
 
 
+@probed
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     def work(envelopes: Sequence[queue.Envelope]) -> list[Verdict]:
         return [_run(JobRequested.from_envelope(envelope), context) for envelope in envelopes]

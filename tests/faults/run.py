@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import bad_inputs, crashes, deletes, delivery, outages, redrive, tenants
+from tests.faults import bad_inputs, crashes, deletes, delivery, jobs, outages, redrive, tenants
 from tests.faults.cloud import FaultCloud, running
 from tests.faults.findings import REPORT, Finding, consistency
 
@@ -44,6 +44,7 @@ EXPERIMENTS = {
         "all 64 connections of the application's role instead of 75 of a server's 80",
     ),
     10: Experiment("Deleted on the way", deletes.deleted_on_the_way),
+    11: Experiment("Export and deletion are killed at three points each", jobs.killed_jobs),
     13: Experiment("Dead letters, redriven twice", redrive.redriven_twice, "given up after 2 receives instead of 20"),
     14: Experiment(
         "One among many", tenants.one_among_many, "vision answers after 1 s with 2 workers (AWS: about 5 s with 5)"

@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from botocore.config import Config
 
 from app.chat.checkpoints import CommittedCheckpoints
+from app.chat.models import Ticket
 from app.chat.store import BY_ACTIVITY, SessionStore
 
-TTL_S, LEASE_S = 4 * 3600, 180
+TTL_S, LEASE_S = 4 * 3600, 90
 
 
 class Clock:
@@ -61,6 +62,15 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
 
 def session_store(client: Any, table: str, clock: Clock) -> SessionStore:
     return SessionStore(client, table, ttl_seconds=TTL_S, lease_seconds=LEASE_S, now=clock)
+
+
+def announced(
+    sessions: SessionStore, user_id: UUID, session_id: UUID | None = None, *, question: str = "the first question"
+) -> Ticket:
+    """A turn of this session, or of a new one."""
+    ticket = Ticket(user_id, session_id or uuid4())
+    sessions.announce(ticket, question=question, title=question, is_new=session_id is None)
+    return ticket
 
 
 def saver(table: str, bucket: str) -> CommittedCheckpoints:

@@ -26,7 +26,15 @@ from app.search.models import DIMENSIONS
 from app.search.store import SearchStore
 from tests.chat_models import ScriptedChatModel, Step
 from tests.integration import test_search_answers
-from tests.integration.conversations import TTL_S, Clock, checkpoints_table, saver, session_store, sessions_table
+from tests.integration.conversations import (
+    TTL_S,
+    Clock,
+    announced,
+    checkpoints_table,
+    saver,
+    session_store,
+    sessions_table,
+)
 from tests.integration.test_search_answers import MODEL, leaning
 
 RECEIPT = ["KRUME & KORN", "14.03.2026 08:12", "Sourdough loaf 5.40", "Butter croissant 3.80", "TOTAL EUR 9.20"]
@@ -72,11 +80,10 @@ class Chat:
 
     def ask(self, user_id: UUID, text: str, session_id: UUID | None = None, **options: Any) -> Answer:
         return service.converse(
-            user_id,
+            announced(self.sessions, user_id, session_id, question=text),
             Question(text, **options),
-            session_id=session_id,
             sessions=self.sessions,
-            assistant=self.assistant,
+            assistant=lambda: self.assistant,
             collection=self.collection,
             settings=self.settings,
             sink=self.events.append,

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 import typer
 from moto import mock_aws
+from typer.testing import CliRunner
 
 from app.platform.events import ImageProcessed
 from app.platform.queue import BATCH_FAILED
@@ -115,6 +116,16 @@ def test_a_redrive_moves_every_letter_once(found: dict[str, str]) -> None:
 
     assert moved == [13, 0]
     assert (visible(found, "AnalyzerDlqUrl"), visible(found, "AnalyzerQueueUrl")) == (0, 13)
+
+
+def test_a_dry_run_moves_no_letter(found: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up(found, uuid4())
+    monkeypatch.setattr(outputs, "read", lambda cloud: found)
+
+    answer = CliRunner().invoke(dlq.app, ["redrive", "analyzer", "--dry-run"])
+
+    assert "1 dead letters" in answer.output
+    assert (visible(found, "AnalyzerDlqUrl"), visible(found, "AnalyzerQueueUrl")) == (1, 0)
 
 
 def test_an_unknown_stage_is_told_the_known_ones(found: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

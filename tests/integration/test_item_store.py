@@ -15,17 +15,11 @@ from app.analysis import store as analysis_store
 from app.analysis.models import AnalysisDocument, ImageDetails, ProviderAnswer
 from app.analysis.store import AnalysisStore, document_of
 from app.items import service
+from app.items.lists import ORDERS, Position
 from app.items.models import ANALYSIS, EMBEDDING, IMAGE_PROCESSING, Claim, Item, ItemFilter, Stage, Status, as_text
 from app.items.s3 import original_key
-from app.items.store import (
-    ORDERS,
-    ItemStore,
-    LeaseLost,
-    Measured,
-    NewItem,
-    Position,
-    save_measured,
-)
+from app.items.store import ItemStore, NewItem
+from app.items.work import LeaseLost, Measured, save_measured
 from app.platform.database import Connection, Database
 from app.platform.errors import PermanentFailure, Unavailable
 from app.search import store as search_store

@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.platform import migrations
+from app.platform import concurrency, migrations
 
 
 @pytest.fixture
@@ -134,3 +134,37 @@ def test_a_secret_of_rds_becomes_a_url_that_verifies_tls() -> None:
 
     assert url.startswith("postgresql://owner:p%40ss%2Fw%3Ard%3F@db.example:5432/postgres?sslmode=verify-full")
     assert migrations.for_database(url, "collections").startswith(url.replace("/postgres?", "/collections?")[:70])
+
+
+def role_of(url: str, role: str) -> tuple[int, list[str]]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT rolconnlimit, rolconfig FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("role", [concurrency.APP_ROLE, concurrency.CLEANUP_ROLE])
+def test_roles_may_hold_what_the_budget_gives_them(empty_url: str, role: str) -> None:
+    migrations.migrate(empty_url)
+
+    limit, configured = role_of(empty_url, role)
+
+    assert limit == concurrency.role_limits()[role]
+    assert f"idle_session_timeout={concurrency.IDLE_SECONDS}s" in configured
+
+
+def test_another_budget_changes_the_roles_although_no_migration_is_new(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations.migrate(empty_url)
+    cleaner = concurrency.CLEANUP_ROLE
+    wanted = concurrency.role_limits()[cleaner]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(concurrency, "role_limits", lambda: {cleaner: wanted + 1})
+        assert migrations.migrate(empty_url) == []
+        raised, _ = role_of(empty_url, cleaner)
+    migrations.migrate(empty_url)
+
+    assert raised == wanted + 1
+    assert role_of(empty_url, cleaner)[0] == wanted

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from app.items.lists import NearDuplicate
 from app.items.models import Item
 from app.items.s3 import original_key
-from app.items.store import ItemStore, NearDuplicate, NewItem
+from app.items.store import ItemStore, NewItem
 
 WITHIN = 8
 Add = Callable[..., Item]

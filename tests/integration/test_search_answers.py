@@ -8,9 +8,10 @@ import pytest
 
 from app.analysis import store as analysis_store
 from app.analysis.models import AnalysisDocument, ImageDetails, ProviderAnswer
+from app.items.lists import Facet
 from app.items.models import ItemFilter
 from app.items.s3 import original_key
-from app.items.store import Facet, ItemStore, NewItem
+from app.items.store import ItemStore, NewItem
 from app.platform.database import Database
 from app.platform.settings import SearchSettings
 from app.search import documents, store

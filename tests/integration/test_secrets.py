@@ -196,3 +196,12 @@ def test_the_kill_switch_is_what_the_functions_read() -> None:
 
     assert (before, during, are_paid_calls_off(read())) == (False, True, False)
     assert stored() == {"/collections/test/paid_calls": ("String", "on")}
+
+
+def test_a_dry_run_switches_nothing_and_no_cloud_is_guessed() -> None:
+    assert run("paid-calls", "off", "--dry-run").exit_code == 0
+    assert stored() == {}
+
+    guessed = CliRunner().invoke(secrets.app, ["paid-calls", "off", "--cloud", "AWS"])
+    assert guessed.exit_code == 1
+    assert "CLOUD=aws" in guessed.output

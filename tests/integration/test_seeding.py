@@ -13,9 +13,10 @@ from app.analysis.store import AnalysisStore
 from app.evaluation.datasets import Picture, golden_pictures
 from app.evaluation.seeding import Collection, Seeded, seed
 from app.items import processing, s3
+from app.items.lists import ORDERS
 from app.items.models import ANALYSIS, EMBEDDING, IMAGE_PROCESSING, Item, ItemFilter, Status
 from app.items.s3 import ImageBucket
-from app.items.store import ORDERS, ItemStore
+from app.items.store import ItemStore
 from app.platform.database import Database
 from app.platform.settings import ImageSettings, SearchSettings, StageSettings
 from app.search.models import SearchFilter, SearchType

@@ -5,6 +5,7 @@ AWS.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from app.chat.models import Session
-from app.chat.store import SessionStore
+from app.chat.store import BROKE_OFF, AlreadyBegun, Held, SessionStore
 from app.platform.errors import Conflict, InvalidInput, NotFound, Unavailable
-from tests.integration.conversations import LEASE_S, TTL_S, Clock, session_store, sessions_table
+from tests.integration.conversations import LEASE_S, TTL_S, Clock, announced, session_store, sessions_table
 
 ANNA, BERT = uuid4(), uuid4()
 
@@ -47,10 +48,15 @@ def sessions(dynamodb: Any, table: str, clock: Clock) -> SessionStore:
     return session_store(dynamodb, table, clock)
 
 
+def begun(sessions: SessionStore, user: UUID, session_id: UUID | None = None) -> Held:
+    """A turn under way."""
+    return sessions.begin(announced(sessions, user, session_id))
+
+
 def turn(sessions: SessionStore, user: UUID, session_id: UUID | None = None, *, at: str = "c1") -> Session:
     """A whole turn."""
-    held = sessions.begin(user, session_id)
-    return sessions.commit(held, title="the first question", checkpoint_id=at, messages=2)
+    held = begun(sessions, user, session_id)
+    return sessions.commit(held, checkpoint_id=at, messages=2)
 
 
 def test_a_finished_turn_makes_a_session(sessions: SessionStore, clock: Clock) -> None:
@@ -66,10 +72,10 @@ def test_the_next_turn_goes_on_where_the_last_one_left_off(sessions: SessionStor
     first = turn(sessions, ANNA)
     clock.move(hours=3)
 
-    held = sessions.begin(ANNA, first.session_id)
-    second = sessions.commit(held, title="another title", checkpoint_id="c2", messages=2)
+    held = begun(sessions, ANNA, first.session_id)
+    second = sessions.commit(held, checkpoint_id="c2", messages=2)
 
-    assert held.session == first
+    assert held.session.checkpoint_id == first.checkpoint_id
     assert (second.title, second.message_count, second.checkpoint_id) == ("the first question", 4, "c2")
     assert second.created_at == first.created_at
     assert (second.expires_at - first.expires_at).total_seconds() == 3 * 3600
@@ -77,53 +83,119 @@ def test_the_next_turn_goes_on_where_the_last_one_left_off(sessions: SessionStor
 
 def test_two_turns_at_once_are_one_turn_and_a_conflict(sessions: SessionStore) -> None:
     session = turn(sessions, ANNA)
-    held = sessions.begin(ANNA, session.session_id)
+    held = begun(sessions, ANNA, session.session_id)
 
     with pytest.raises(Conflict):
-        sessions.begin(ANNA, session.session_id)
-    sessions.commit(held, title="", checkpoint_id="c2", messages=2)
+        begun(sessions, ANNA, session.session_id)
+    sessions.commit(held, checkpoint_id="c2", messages=2)
 
-    assert sessions.begin(ANNA, session.session_id).session is not None
+    assert begun(sessions, ANNA, session.session_id).session.checkpoint_id == "c2"
 
 
-def test_a_turn_that_was_given_up_leaves_the_session_as_it_was(sessions: SessionStore) -> None:
+def test_a_turn_that_was_given_up_leaves_the_session_as_it_was_but_for_the_question(sessions: SessionStore) -> None:
     session = turn(sessions, ANNA)
 
-    sessions.release(sessions.begin(ANNA, session.session_id))
+    ticket = announced(sessions, ANNA, session.session_id, question="and this one?")
+    sessions.begin(ticket)
+    sessions.release(ticket, "Nobody answers.")
 
-    assert sessions.get(ANNA, session.session_id) == session
-    assert sessions.begin(ANNA, session.session_id).session == session
+    left = sessions.get(ANNA, session.session_id)
+    assert replace(left, unanswered=None) == session
+    assert left.unanswered is not None
+    assert (left.unanswered.question, left.unanswered.failure) == ("and this one?", "Nobody answers.")
+    assert turn(sessions, ANNA, session.session_id, at="c2").unanswered is None
 
 
-def test_a_first_turn_that_was_given_up_leaves_nothing(sessions: SessionStore, dynamodb: Any, table: str) -> None:
-    held = sessions.begin(ANNA, None)
-    with pytest.raises(NotFound):
-        sessions.get(ANNA, held.session_id)
+def test_a_first_turn_that_was_given_up_is_told_and_in_no_list(sessions: SessionStore) -> None:
+    ticket = announced(sessions, ANNA)
+    sessions.release(ticket, "Nobody answers.")
+
+    session = sessions.get(ANNA, ticket.session_id)
+    assert session.unanswered is not None
+    assert (session.message_count, session.unanswered.failure) == (0, "Nobody answers.")
     assert sessions.page(ANNA, limit=10, cursor=None) == ([], None)
+    # It can be asked again there.
+    assert turn(sessions, ANNA, ticket.session_id).message_count == 2
 
-    sessions.release(held)
 
-    assert dynamodb.scan(TableName=table)["Count"] == 0
+def test_a_session_is_there_from_the_moment_its_first_turn_is_announced(sessions: SessionStore) -> None:
+    ticket = announced(sessions, ANNA, question="where is it?")
+
+    session = sessions.get(ANNA, ticket.session_id)
+
+    assert session.unanswered is not None
+    assert (session.unanswered.question, session.unanswered.failure) == ("where is it?", None)
+    with pytest.raises(NotFound):
+        sessions.get(BERT, ticket.session_id)
+    with pytest.raises(Conflict):
+        announced(sessions, ANNA, ticket.session_id)
+
+
+def test_a_turn_that_is_delivered_again_is_not_begun_again(sessions: SessionStore) -> None:
+    ticket = announced(sessions, ANNA)
+    held = sessions.begin(ticket)
+
+    for meanwhile in (
+        lambda: None,
+        lambda: sessions.commit(held, checkpoint_id="c1", messages=2),
+        lambda: begun(sessions, ANNA, ticket.session_id),
+    ):
+        meanwhile()
+        with pytest.raises(AlreadyBegun):
+            sessions.begin(ticket)
+
+    assert sessions.get(ANNA, ticket.session_id).checkpoint_id == "c1"
+
+
+def test_a_turn_that_comes_after_its_time_is_not_begun(sessions: SessionStore, clock: Clock) -> None:
+    ticket = announced(sessions, ANNA)
+    clock.move(seconds=LEASE_S + 1)
+
+    with pytest.raises(AlreadyBegun):
+        sessions.begin(ticket)
+
+    unanswered = sessions.get(ANNA, ticket.session_id).unanswered
+    assert unanswered is not None
+    assert unanswered.failure == BROKE_OFF
+
+
+def test_a_turn_that_gives_signs_of_life_keeps_its_session(sessions: SessionStore, clock: Clock) -> None:
+    held = begun(sessions, ANNA)
+    for _ in range(3):
+        clock.move(seconds=LEASE_S - 1)
+        assert sessions.goes_on(held.ticket)
+
+    with pytest.raises(Conflict):
+        announced(sessions, ANNA, held.ticket.session_id)
+
+    sessions.stop(ANNA, held.ticket.session_id)
+    assert not sessions.goes_on(held.ticket)
 
 
 def test_a_second_message_into_a_first_turn_has_to_wait(sessions: SessionStore) -> None:
-    held = sessions.begin(ANNA, None)
+    held = begun(sessions, ANNA, None)
 
     with pytest.raises(Conflict):
-        sessions.begin(ANNA, held.session_id)
+        begun(sessions, ANNA, held.ticket.session_id)
 
 
-def test_a_turn_whose_process_died_frees_the_session_when_its_time_is_up(sessions: SessionStore, clock: Clock) -> None:
+def test_a_turn_whose_process_died_is_told_and_frees_the_session_when_its_time_is_up(
+    sessions: SessionStore, clock: Clock
+) -> None:
     session = turn(sessions, ANNA)
-    dead = sessions.begin(ANNA, session.session_id)
+    dead = begun(sessions, ANNA, session.session_id)
     clock.move(seconds=LEASE_S + 1)
 
-    next_one = sessions.begin(ANNA, session.session_id)
+    unanswered = sessions.get(ANNA, session.session_id).unanswered
+    next_one = begun(sessions, ANNA, session.session_id)
 
+    assert unanswered is not None
+    assert unanswered.failure == BROKE_OFF
+    assert not sessions.goes_on(dead.ticket)
     with pytest.raises(Conflict):
-        sessions.commit(dead, title="", checkpoint_id="late", messages=2)
-    sessions.release(dead)
-    assert sessions.commit(next_one, title="", checkpoint_id="c2", messages=2).checkpoint_id == "c2"
+        sessions.commit(dead, checkpoint_id="late", messages=2)
+    sessions.release(dead.ticket, "It came too late.")
+    assert sessions.commit(next_one, checkpoint_id="c2", messages=2).checkpoint_id == "c2"
 
 
 def test_expired_means_gone_at_once(sessions: SessionStore, clock: Clock, dynamodb: Any, table: str) -> None:
@@ -134,7 +206,7 @@ def test_expired_means_gone_at_once(sessions: SessionStore, clock: Clock, dynamo
     assert dynamodb.scan(TableName=table)["Count"] == 1  # DynamoDB has not deleted it
     for use in (
         lambda: sessions.get(ANNA, session.session_id),
-        lambda: sessions.begin(ANNA, session.session_id),
+        lambda: begun(sessions, ANNA, session.session_id),
         lambda: sessions.rename(ANNA, session.session_id, "x"),
     ):
         with pytest.raises(NotFound):
@@ -147,7 +219,7 @@ def test_another_users_session_is_not_there(sessions: SessionStore) -> None:
 
     for use in (
         lambda: sessions.get(BERT, session.session_id),
-        lambda: sessions.begin(BERT, session.session_id),
+        lambda: begun(sessions, BERT, session.session_id),
         lambda: sessions.rename(BERT, session.session_id, "x"),
     ):
         with pytest.raises(NotFound, match="No such conversation"):
@@ -207,22 +279,22 @@ def test_a_forged_cursor_is_refused(sessions: SessionStore, cursor: str) -> None
 
 def test_a_session_is_renamed_also_while_it_is_answering(sessions: SessionStore) -> None:
     session = turn(sessions, ANNA)
-    held = sessions.begin(ANNA, session.session_id)
+    held = begun(sessions, ANNA, session.session_id)
 
     assert sessions.rename(ANNA, session.session_id, "Bread").title == "Bread"
-    assert sessions.commit(held, title="", checkpoint_id="c2", messages=2).title == "Bread"
+    assert sessions.commit(held, checkpoint_id="c2", messages=2).title == "Bread"
 
 
 def test_a_turn_of_a_session_that_was_deleted_meanwhile_has_nowhere_to_go(
     sessions: SessionStore, dynamodb: Any, table: str
 ) -> None:
     session = turn(sessions, ANNA)
-    held = sessions.begin(ANNA, session.session_id)
+    held = begun(sessions, ANNA, session.session_id)
 
     sessions.remove(ANNA, session.session_id)
 
     with pytest.raises(Conflict):
-        sessions.commit(held, title="", checkpoint_id="c2", messages=2)
+        sessions.commit(held, checkpoint_id="c2", messages=2)
     assert dynamodb.scan(TableName=table)["Count"] == 0
 
 

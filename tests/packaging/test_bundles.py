@@ -141,6 +141,19 @@ def test_a_bundle_fits_lambda_and_says_which_code_it_is(built: Path) -> None:
     assert set(info) == {"version", "git_sha", "built_at"}
 
 
+def test_a_function_says_itself_which_code_it_is(built: Path) -> None:
+    script = (
+        "import json, os, sys; sys.path = [p for p in sys.path if 'site-packages' not in p];"
+        f"sys.path.insert(0, {str(built)!r}); import handler;"
+        "print(json.dumps(handler.handler({'probe': 'version'}, None)))"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, cwd="/")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((built / "app" / "platform" / "build_info.json").read_text())
+
+
 def test_the_same_commit_makes_the_same_bundle_for_aws(tmp_path: Path) -> None:
     target = bundle.TARGETS["aws"]
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts import web
+
+# Gzipped: a second and a half on the slow 4G that PageSpeed Insights assumes for phones (1.6 Mbit/s).
+SCRIPT_MAX_BYTES = 200_000
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 
@@ -23,3 +27,7 @@ def test_its_types_are_those_of_the_api(tmp_path: Path) -> None:
     subprocess.run(command, cwd=WEB, capture_output=True, timeout=120, check=True)
 
     assert written.read_text() == (WEB / "src/api/schema.d.ts").read_text(), "run `make openapi`"
+
+
+def test_what_is_loaded_first_is_small() -> None:
+    assert 50_000 < web.first_script_bytes() <= SCRIPT_MAX_BYTES

@@ -2,23 +2,9 @@ import axe from "axe-core";
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect } from "vitest";
-
-interface User {
-  email: string;
-  password: string;
-}
-
-/** What tests/e2e/test_web.py hands over. */
-interface Setting {
-  url: string;
-  samples: string;
-  screens: string;
-  chromium: string;
-  users: User[];
-}
-
-export const setting = JSON.parse(process.env["E2E"] ?? "{}") as Setting;
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { Person } from "./people";
+import { PATIENCE_MS, setting } from "./setting";
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -30,21 +16,45 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-export const sample = (name: string): string => path.join(setting.samples, name);
-
 let browser: Browser;
-const contexts: BrowserContext[] = [];
+let contexts: BrowserContext[] = [];
 let problems: string[] = [];
+let said: string[] = [];
 
-/** A browser for one file of tests; what its pages complain about fails the test that asks `complaints`. */
+/**
+ * A browser for one file of tests, and new pages for each test. What a page of a failed test looked like is kept in
+ * `reports/failures`; what its console said is printed.
+ */
 export function useBrowser(): void {
   beforeAll(async () => {
     if (!existsSync(setting.chromium)) throw new Error(`There is no browser at ${setting.chromium}.`);
     browser = await chromium.launch({ executablePath: setting.chromium, args: ARGUMENTS });
   });
+  beforeEach(() => {
+    [problems, said] = [[], []];
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") await report(task.name);
+    await Promise.all(contexts.map((context) => context.close()));
+    contexts = [];
+  });
   afterAll(async () => {
     await browser.close();
   });
+}
+
+async function report(name: string): Promise<void> {
+  mkdirSync(setting.failures, { recursive: true });
+  const pages = contexts.flatMap((context) => context.pages());
+  for (const [place, page] of pages.entries()) {
+    const file = path.join(setting.failures, `${name.replaceAll(/\W+/g, "-")}-${place + 1}.png`);
+    const outcome = await page.screenshot({ path: file, timeout: 20_000 }).then(
+      () => file,
+      (error: unknown) => `no picture: ${String(error)}`,
+    );
+    console.error(`${name}: ${page.url()}: ${outcome}`);
+  }
+  console.error(`${name}: the console said\n  ${said.join("\n  ") || "nothing"}`);
 }
 
 export interface View {
@@ -63,38 +73,45 @@ export async function newPage({ width = 1280, height = 860, dark = false, phone 
     reducedMotion: "reduce",
   });
   contexts.push(context);
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await context.newPage();
-  page.on("pageerror", (error) => problems.push(error.message));
-  // A content security policy that is broken is told here.
-  page.on("console", (message) => {
-    if (message.type() === "error" && /Content Security Policy|Uncaught/.test(message.text()))
-      problems.push(message.text());
-  });
+  listen(page);
   await page.goto(setting.url);
   return page;
 }
 
-/** What pages complained about since the last time it was asked. */
-export function complaints(): string[] {
-  const told = problems;
-  problems = [];
-  return told;
+function listen(page: Page): void {
+  page.on("pageerror", (error) => {
+    problems.push(error.message);
+    said.push(`error: ${error.stack ?? error.message}`);
+  });
+  page.on("console", (message) => {
+    if (!["error", "warning"].includes(message.type())) return;
+    said.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+    // A content security policy that is broken is told here.
+    if (/Content Security Policy|Uncaught/.test(message.text())) problems.push(message.text());
+  });
+  page.on("requestfailed", (request) =>
+    said.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`),
+  );
 }
 
+/** What pages complained about since the test began. */
+export const complaints = (): string[] => problems;
+
 /** Through the managed login page: authorization code with PKCE. */
-export async function signIn(page: Page, user: User | undefined): Promise<void> {
-  if (!user) throw new Error("No such user was made for the tests.");
+export async function signIn(page: Page, { email, password }: Person): Promise<void> {
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.fill("input[type=email], input[name=username]", user.email);
-  await page.fill("input[type=password]", user.password);
+  await page.fill("input[type=email], input[name=username]", email);
+  await page.fill("input[type=password]", password);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Your collection" }).waitFor();
 }
 
-export async function signedIn(place: number, view: View = {}): Promise<Page> {
+export async function signedIn(person: Person, view: View = {}): Promise<Page> {
   const page = await newPage(view);
-  await signIn(page, setting.users[place]);
+  await signIn(page, person);
   return page;
 }
 
@@ -103,19 +120,13 @@ export async function upload(page: Page, ...files: (string | { name: string; mim
   await input.setInputFiles(files as string[]);
 }
 
-/** The cards of pictures that are ready. */
+/** The cards of the pictures in view. */
 export const cards = (page: Page) => page.locator("[data-card]");
 
-export async function expectCards(page: Page, count: number, within = 60_000): Promise<void> {
-  await expect.poll(() => cards(page).count(), { timeout: within }).toBe(count);
-}
+export const soon = { timeout: PATIENCE_MS };
 
-/** Until every picture that is shown has been read. */
-export async function settled(page: Page): Promise<void> {
-  const moving = page.locator(
-    "[data-card][aria-label$=', Uploading'], [data-card][aria-label$=', Preparing'], [data-card][aria-label$=', Reading'], [data-card][aria-label$=', Indexing']",
-  );
-  await expect.poll(() => moving.count(), { timeout: 80_000 }).toBe(0);
+export async function expectCards(page: Page, count: number): Promise<void> {
+  await expect.poll(() => cards(page).count(), soon).toBe(count);
 }
 
 /** WCAG 2.2 AA, by axe. Returns what is wrong, in words. */
@@ -133,5 +144,10 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 export async function screen(page: Page, name: string): Promise<void> {
   mkdirSync(setting.screens, { recursive: true });
   await page.waitForLoadState("networkidle");
+  await page.evaluate(() => {
+    // Lazy ones below are not fetched at all.
+    const inView = [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight);
+    return Promise.all(inView.map((image) => image.decode().catch(() => null)));
+  });
   await page.screenshot({ path: path.join(setting.screens, `${name}.png`) });
 }

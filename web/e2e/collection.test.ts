@@ -1,44 +1,15 @@
-import { expect, it } from "vitest";
-import { complaints, expectCards, sample, settled, signedIn, upload, useBrowser } from "./browser";
+import { beforeAll, expect, it } from "vitest";
+import { cards, complaints, expectCards, signedIn, soon, useBrowser } from "./browser";
+import { Person } from "./people";
 
 useBrowser();
-
-it("takes pictures in, shows them move, and names a duplicate before it is sent", async () => {
-  const page = await signedIn(0);
-  await page.getByText("Nothing here yet").waitFor();
-
-  await upload(page, sample("receipt-bakery.jpg"), sample("ticket-nordlinie.jpg"), sample("recipe-soup.jpg"));
-
-  await expectCards(page, 3);
-  await settled(page);
-  await page.getByRole("button", { name: "Clear finished" }).click();
-  await upload(page, sample("ticket-nordlinie.jpg"));
-  await page.getByText("Already in your collection").waitFor();
-  await page.getByRole("link", { name: "Show it" }).click();
-  await page.getByRole("article").waitFor();
-  expect(complaints()).toEqual([]);
-});
-
-it("says why a picture failed, and tries it again", async () => {
-  const page = await signedIn(0);
-
-  await upload(page, { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture at all") });
-
-  const failed = page.locator("[data-card][aria-label*='Failed']");
-  await failed.waitFor({ timeout: 60_000 });
-  await failed.click();
-  const alert = page.getByRole("alert");
-  await alert.waitFor();
-  expect(await alert.textContent()).toMatch(/could not be read/);
-  await alert.getByRole("button", { name: "Try again" }).click();
-  await page.getByText("It is being read again.").waitFor();
-  await page.getByRole("button", { name: "Delete" }).first().click();
-  await page.getByText("Deleted.").waitFor();
-  await page.waitForTimeout(7000);
+let ada: Person;
+beforeAll(async () => {
+  ada = await Person.with("receipt-bakery.jpg", "ticket-nordlinie.jpg", "recipe-soup.jpg");
 });
 
 it("keeps filters in the address", async () => {
-  const page = await signedIn(0);
+  const page = await signedIn(ada);
   await expectCards(page, 3);
 
   await page.getByRole("button", { name: /^receipt/ }).click();
@@ -49,34 +20,26 @@ it("keeps filters in the address", async () => {
   await expectCards(page, 1);
   await page.getByRole("button", { name: "Clear filters" }).click();
   await expectCards(page, 3);
+  expect(complaints()).toEqual([]);
 });
 
 it("shows nothing of it to somebody else", async () => {
-  const page = await signedIn(1);
+  const page = await signedIn(await Person.arrives());
+  const hers = (await ada.items())[0];
 
   await page.getByText("Nothing here yet").waitFor();
-  expect(await page.locator("[data-card]").count()).toBe(0);
-});
-
-it("goes on with uploads after a reload and when the network comes back", async () => {
-  const page = await signedIn(1);
-  await page.context().setOffline(true);
-  await upload(page, sample("riverside.webp"), sample("scarf.webp"));
-  await page.getByText("You are offline.").waitFor();
-  await page.context().setOffline(false);
-  await page.reload();
-
-  await expectCards(page, 2);
-  await settled(page);
+  expect(await cards(page).count()).toBe(0);
+  await page.goto(`${new URL(page.url()).origin}/items/${hers?.id}`);
+  await page.getByText("This picture is not there any more.").waitFor();
 });
 
 it("is used by keys alone", async () => {
-  const page = await signedIn(0);
+  const page = await signedIn(ada);
   await expectCards(page, 3);
 
   await page.locator("[data-card='0']").focus();
   await page.keyboard.press("ArrowRight");
-  await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["card"])).toBe("1");
+  await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["card"]), soon).toBe("1");
   await page.keyboard.press("x");
   await page.getByRole("toolbar", { name: "1 selected" }).waitFor();
   await page.keyboard.press("Escape");
@@ -91,3 +54,47 @@ it("is used by keys alone", async () => {
   await page.keyboard.press("Escape");
   await page.getByRole("heading", { name: "Results for “train”" }).waitFor();
 });
+
+it("does one thing to several pictures, and offers the tags that are in use", async () => {
+  const grace = await Person.with("receipt-bakery.jpg", "receipt-groceries.jpg", "riverside.webp");
+  const page = await signedIn(grace);
+  await expectCards(page, 3);
+  await select(page, 0, 1);
+  await page.getByRole("button", { name: "Add tags" }).click();
+  await page.getByLabel("Tags", { exact: true }).fill("Household, budget");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Done for 2 pictures.").waitFor();
+  await page.getByRole("toolbar").waitFor({ state: "detached" });
+
+  await select(page, 2);
+  await page.getByRole("button", { name: "Add tags" }).click();
+  await page.getByLabel("Tags", { exact: true }).fill("hold");
+  await page
+    .getByRole("group", { name: "Tags in use" })
+    .getByRole("button", { name: /^household$/i })
+    .click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Done for 1 picture.").waitFor();
+  await page.getByRole("toolbar").waitFor({ state: "detached" });
+
+  await page.getByRole("button", { name: "Filters" }).click();
+  await page
+    .getByRole("group", { name: "Tags" })
+    .getByRole("button", { name: /^household 3/i })
+    .click();
+  await expectCards(page, 3);
+  await page.getByRole("button", { name: /^Favourites/ }).waitFor();
+  await select(page, 0);
+  await page.getByRole("toolbar").getByRole("button", { name: "Favourite" }).click();
+  await page.getByRole("toolbar").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: /^Favourites/ }).click();
+  await expectCards(page, 1);
+});
+
+async function select(page: Awaited<ReturnType<typeof signedIn>>, ...places: number[]) {
+  for (const place of places) {
+    await cards(page).nth(place).focus();
+    await page.keyboard.press("x");
+  }
+  await page.getByRole("toolbar", { name: `${places.length} selected` }).waitFor();
+}

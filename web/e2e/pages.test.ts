@@ -31,9 +31,14 @@ async function visit(page: Page, name: string) {
   await check(page, `item-${name}`);
   await page.getByRole("link", { name: "Ask", exact: true }).click();
   await page.getByRole("heading", { name: "Ask your collection" }).waitFor();
+  await page.getByRole("textbox", { name: "Ask your collection" }).fill("When does my train to København leave?");
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "From your pictures" }).locator("img").first().waitFor();
+  await page.getByRole("button", { name: "Answer again" }).waitFor();
   await check(page, `chat-${name}`);
   await page.getByRole("link", { name: "Account" }).click();
-  await page.getByText("Signed in as").waitFor();
+  await page.getByText("Found by meaning").waitFor();
+  await page.getByText("Charged by providers").waitFor();
   await check(page, `account-${name}`);
 }
 

@@ -1,11 +1,15 @@
-import { expect, it } from "vitest";
-import { complaints, expectCards, signedIn, useBrowser } from "./browser";
+import { beforeAll, expect, it } from "vitest";
+import { complaints, signedIn, soon, useBrowser } from "./browser";
+import { Person } from "./people";
 
 useBrowser();
+let person: Person;
+beforeAll(async () => {
+  person = await Person.with("receipt-bakery.jpg", "ticket-nordlinie.jpg", "recipe-soup.jpg");
+});
 
 it("marks why it matched and shows scores on demand", async () => {
-  const page = await signedIn(0);
-  await expectCards(page, 3);
+  const page = await signedIn(person);
   await page.locator("#q").fill("red lentil soup");
   await page.keyboard.press("Enter");
 
@@ -17,19 +21,17 @@ it("marks why it matched and shows scores on demand", async () => {
 });
 
 it("says so when nothing answers, and offers a way on", async () => {
-  const page = await signedIn(0);
-  await expectCards(page, 3);
+  const page = await signedIn(person);
   await page.locator("#q").fill("quantum chromodynamics lecture");
   await page.keyboard.press("Enter");
 
   await page.getByText("Nothing in your collection answers").waitFor();
   await page.getByRole("button", { name: "Search by words alone" }).click();
-  await expect.poll(() => page.url()).toContain("mode=bm25");
+  await expect.poll(() => page.url(), soon).toContain("mode=bm25");
 });
 
 it("completes words from one's own pictures", async () => {
-  const page = await signedIn(0);
-  await expectCards(page, 3);
+  const page = await signedIn(person);
   await page.locator("#q").pressSequentially("len");
 
   await page.getByRole("option").first().waitFor();

@@ -30,6 +30,20 @@ const queries = new QueryClient({
   },
 });
 
+// Hundreds of pictures are no hundreds of lists.
+const GATHER_MS = 1000;
+
+/** Runs once for all calls that come within some time. */
+function gathered(run: () => void, ms: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      run();
+    }, ms);
+  };
+}
+
 async function main(): Promise<void> {
   const root = createRoot(document.getElementById("root") as HTMLElement);
   let problem: string | null = null;
@@ -44,7 +58,11 @@ async function main(): Promise<void> {
   }
   const api = createApi(session, config.apiUrl);
   const live = new Live(config.webSocketUrl, session);
-  const uploads = new Uploads(api, new IndexedDbShelf(), () => void refreshLists(queries));
+  const uploads = new Uploads(
+    api,
+    new IndexedDbShelf(),
+    gathered(() => void refreshLists(queries), GATHER_MS),
+  );
   root.render(
     <StrictMode>
       <QueryClientProvider client={queries}>

@@ -19,7 +19,12 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (url.origin !== location.origin || url.pathname.startsWith("/api/")) return;
+  if (url.origin !== location.origin) return;
+  if (url.pathname.startsWith("/api/")) {
+    // Left alone, a request goes on in its page, and one that is to outlive the page would end with it.
+    if (event.request.keepalive) event.respondWith(fetch(event.request));
+    return;
+  }
   if (event.request.method === "POST" && url.pathname === "/share") event.respondWith(receive(event.request));
   else if (event.request.method !== "GET") return;
   else if (event.request.mode === "navigate") event.respondWith(networkFirst(event.request, "/"));

@@ -131,7 +131,7 @@ def chat_function(
     """The function that answers, on this machine."""
     invoked = InvokedHere(chat_handler)
     function = ChatFunction(lambda: invoked, "chat-under-test")
-    monkeypatch.setattr(wiring, "chat_function", lambda: function)
+    monkeypatch.setattr(wiring, "chat_function", lambda _waits_s=None: function)
     yield invoked
     invoked.finish()
 

@@ -1,5 +1,6 @@
 """Conversations over HTTP: what is asked, answered, listed and forgotten, and what is nobody else's business."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +33,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
             checkpoints=saver(CHECKPOINTS, BUCKET),
             settings=wiring.chat_settings(),
         )
-        monkeypatch.setattr(wiring, "assistant", lambda: assistant)
+        monkeypatch.setattr(wiring, "assistant", lambda _model=None: assistant)
 
     return answering
 
@@ -170,11 +171,16 @@ def test_what_takes_longer_than_a_request_is_finished_and_the_client_told_where(
     running = answer.json()
     assert running["status"] == "running"
     assert answer.headers["location"] == running["history"] == f"/chat/{running['session_id']}/history"
-    assert_problem(user.get(running["history"]), 404)
+    under_way = user.get(running["history"]).json()
+    assert under_way["messages"] == []
+    assert under_way["unanswered"] | {"timestamp": ""} == {
+        "status": "running", "content": "Where is the sourdough bread?", "timestamp": "", "detail": None,
+    }  # fmt: skip
     assert_problem(ask(user, session_id=running["session_id"]), 409)
     gate.open()
     chat_function.wait()
     history = user.get(running["history"]).json()
+    assert history["unanswered"] is None
     assert [message["content"] for message in history["messages"]][1] == "It took a while."
     # Nothing was begun again.
     assert len(model.shown) == 1
@@ -213,8 +219,59 @@ def test_a_turn_that_was_asked_to_stop_leaves_nothing_behind(
     gate.open()
     chat_function.wait()
 
-    assert_problem(user.get(f"/chat/{session_id}/history"), 404)
+    history = user.get(f"/chat/{session_id}/history").json()
+    assert history["messages"] == []
+    assert (history["unanswered"]["status"], history["unanswered"]["detail"]) == ("failed", "The answer was stopped.")
     assert user.get("/chat/sessions").json()["sessions"] == []
+
+
+def test_a_turn_that_fails_after_the_client_was_sent_to_the_history_is_told_there(
+    user: User, chat_function: InvokedHere, answering: Callable[[Any], None], gate: Gate
+) -> None:
+    def decide(_: list[BaseMessage]) -> Step:
+        gate.pass_through()
+        return RuntimeError("secret words")
+
+    answering(ScriptedChatModel(decide=decide, shown=[]))
+    chat_function.waits_s = 0.3
+    running = ask(user).json()
+    gate.open()
+    chat_function.wait()
+
+    unanswered = user.get(running["history"]).json()["unanswered"]
+
+    assert unanswered["status"] == "failed"
+    assert "secret words" not in unanswered["detail"]
+    answering(ScriptedChatModel(script=["Fine."], shown=[]))
+    chat_function.waits_s = 25
+    assert ask(user, session_id=running["session_id"]).status_code == 200
+    assert user.get(running["history"]).json()["unanswered"] is None
+
+
+def test_a_turn_that_could_not_be_paid_for_frees_its_conversation(
+    user: User, bread: UUID, reconfigured: Callable[..., None]
+) -> None:
+    session_id = ask(user).json()["session_id"]
+    reconfigured(CHATS_PER_DAY="1")
+
+    for _ in range(2):
+        assert_problem(ask(user, session_id=session_id), 429)
+
+    unanswered = user.get(f"/chat/{session_id}/history").json()["unanswered"]
+    assert unanswered["status"] == "failed"
+    assert "1 chats a day" in unanswered["detail"]
+
+
+def test_a_delivery_that_comes_twice_is_answered_once(user: User, bread: UUID, chat_function: InvokedHere) -> None:
+    session_id = ask(user).json()["session_id"]
+    ((name, _, payload),) = chat_function.invoked
+
+    for _ in range(2):
+        chat_function.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(payload).encode())
+        chat_function.wait()
+
+    assert user.get(f"/chat/{session_id}/history").json()["message_count"] == 2
+    assert chats_today(user) == 1
 
 
 def test_a_days_questions_are_counted_and_come_to_an_end(

@@ -8,7 +8,7 @@ import pytest
 
 from app.platform import wiring
 from app.usage.models import Kind
-from tests.integration.http_api.application import PNG, User, assert_problem, given_item, given_searchable
+from tests.integration.http_api.application import PNG, Embedder, User, assert_problem, given_item, given_searchable
 
 Reconfigure = Callable[..., None]
 
@@ -133,6 +133,27 @@ def test_a_query_beyond_the_day_s_embeddings_is_answered_from_the_words(
     assert (first["degraded"], again["degraded"], another["degraded"]) == ([], [], ["vector"])
     assert "At most 1 embeddings a day" in assert_problem(vector, 429)["detail"]
     assert wiring.usage().usage(user.user_id).today[Kind.EMBEDDINGS].count == 1
+
+
+def test_a_query_by_a_former_model_that_charges_is_counted_even_if_the_configured_one_is_free(
+    user: User, owner: psycopg.Connection, reconfigured: Reconfigure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_searchable(user, "a lighthouse in the fog")
+    owner.execute("UPDATE item_vectors SET embedding_model = 'voyage-3.5' WHERE user_id = %s", [user.user_id])
+    reconfigured(EMBEDDING_PROVIDER="local", EMBEDDINGS_PER_DAY="1")
+    monkeypatch.setattr(wiring, "former_embedder", lambda _: FormerModel())
+
+    first, again, another = (
+        user.post("/search", {"query": query}).json() for query in ("lighthouse", "lighthouse", "fog")
+    )
+
+    assert (first["degraded"], again["degraded"], another["degraded"]) == ([], [], ["former_model"])
+    assert all(answer["total_results"] == 1 for answer in (first, again, another))
+    assert wiring.usage().usage(user.user_id).today[Kind.EMBEDDINGS].count == 1
+
+
+class FormerModel(Embedder):
+    model = "voyage-3.5"
 
 
 def test_an_item_that_waits_says_for_what_and_until_when(user: User, owner: psycopg.Connection) -> None:

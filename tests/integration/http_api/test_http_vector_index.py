@@ -40,6 +40,8 @@ def test_the_status_says_how_much_is_embedded_by_which_model(user: User, strange
         "model": Embedder.model,
         "dimensions": 1024,
         "last_rebuild": None,
+        "rebuilding": False,
+        "former_models": [],
     }
 
 
@@ -50,6 +52,28 @@ def test_another_model_leaves_everything_to_be_embedded_anew(user: User, monkeyp
     status = user.get("/vector-index/status").json()
 
     assert (status["embedded"], status["pending"], status["model"]) == (0, 1, "another-model")
+    assert status["former_models"] == [{"model": Embedder.model, "items": 1, "found_by": "words"}]
+
+
+@pytest.mark.parametrize("kind", ["vector", "hybrid"])
+def test_until_the_rebuild_a_former_model_finds_its_items_if_it_is_had(
+    user: User, stranger: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    wanted = given_searchable(user, "a lighthouse")
+    given_searchable(stranger, "a lighthouse")
+    given_another_model(monkeypatch)
+    ask = {"query": "lighthouse", "search_type": kind}
+
+    gone = user.post("/search", ask).json()
+    monkeypatch.setattr(wiring, "former_embedder", lambda _: Embedder())
+    monkeypatch.setattr(wiring, "former_query_embedder", lambda *_: Embedder())
+    had = user.post("/search", ask).json()
+
+    assert [[hit["item_id"] for hit in answer["results"]] for answer in (gone, had)] == [[str(wanted)]] * 2
+    assert (gone["degraded"], gone["results"][0]["similarity"]) == (["former_model"], None)
+    assert had["degraded"] == []
+    assert had["results"][0]["similarity"] > 0.3
+    assert user.get("/vector-index/status").json()["former_models"][0]["found_by"] == "vector"
 
 
 def test_a_rebuild_is_a_job_and_asked_for_twice_the_same_one(
@@ -60,6 +84,8 @@ def test_a_rebuild_is_a_job_and_asked_for_twice_the_same_one(
 
     assert (first.status_code, first.json()) == (202, again.json())
     job_id = first.json()["job_id"]
+    assert user.get("/vector-index/status").json()["rebuilding"] is True
+    assert stranger.get("/vector-index/status").json()["rebuilding"] is False
     assert first.headers["location"] == f"/jobs/{job_id}"
     assert events.of(JobRequested)
     assert user.get(f"/jobs/{job_id}").json()["kind"] == Kind.REBUILD

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.items import cursors
+from app.items.lists import Position
 from app.items.models import as_text
-from app.items.store import Position
 from app.platform.errors import InvalidInput
 
 QUERY = '{"sort": "-created_at", "tag": "rome"}'

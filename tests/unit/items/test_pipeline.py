@@ -22,7 +22,7 @@ from app.items.models import (
     Status,
 )
 from app.items.pipeline import Result, Used, backoff, counted, resume_event, run_stage
-from app.items.store import nothing_more
+from app.items.work import nothing_more
 from app.platform.database import Connection
 from app.platform.errors import Paused, PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemFailed, ItemReady

@@ -54,6 +54,23 @@ def test_an_event_goes_out_under_its_own_source_and_name(client: Any, bus: Stubb
     assert json.loads(wanted["Detail"])["event_id"] == str(event.event_id)
 
 
+def test_an_event_carries_the_trace_it_was_published_in(
+    client: Any, bus: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    event = ImageProcessed(uuid4(), uuid4(), 2)
+    wanted = {
+        "Source": event.source,
+        "DetailType": "ImageProcessed",
+        "Detail": event.detail(),
+        "TraceHeader": header,
+    }
+    bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}, {"Entries": [wanted]})
+
+    EventBridgePublisher(client).publish([event])
+
+
 def test_an_answer_of_200_that_refused_an_event_is_a_failure(client: Any, bus: Stubber) -> None:
     accepts(bus, 3, refused=1)
 

@@ -1,68 +1,25 @@
 """The migrator's answers to CloudFormation, at a loopback server in place of its presigned URL."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import boto3
 import psycopg
 import pytest
 from moto import mock_aws
 
-from app.platform import aws, migrations
+from app.platform import aws, build_info, migrations
 from lambdas.migrate.handler import handler
+from tests.cloudformation import CloudFormation, cloudformation_on_loopback
 
 OWNER = "postgresql://owner@db.example.com/postgres"
 
 
-@dataclass
-class CloudFormation:
-    """Where answers are PUT."""
-
-    url: str = ""
-    status: int = 200
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-
-    def asks(self, request_type: str) -> dict[str, Any]:
-        return {
-            "RequestType": request_type,
-            "ResponseURL": self.url,
-            "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/collections/1",
-            "RequestId": "request-1",
-            "LogicalResourceId": "Migrated",
-            "ResourceType": "Custom::Migrations",
-            "ResourceProperties": {"fingerprint": "f" * 64},
-        }
-
-
 @pytest.fixture
 def cloudformation() -> Iterator[CloudFormation]:
-    stack = CloudFormation()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            stack.answers.append(json.loads(body))
-            stack.headers.append(dict(self.headers))
-            self.send_response(stack.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    stack.url = f"http://127.0.0.1:{server.server_port}/answer?X-Amz-Signature=abc"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield stack
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with cloudformation_on_loopback() as stack:
+        yield stack
 
 
 @dataclass
@@ -134,6 +91,30 @@ def test_deleting_the_stack_touches_no_data(cloudformation: CloudFormation, serv
 
     assert server.done == []
     assert cloudformation.answers[0]["Status"] == "SUCCESS"
+
+
+def test_a_rollback_touches_no_data_and_cannot_fail(cloudformation: CloudFormation, server: Server) -> None:
+    server.broken = psycopg.OperationalError("the server is gone")
+    failed = {"deployment": "2026-11-21T12:00:00.000001+00:00"}
+
+    handler(cloudformation.asks("Update", before=failed, deployment="2026-11-20T09:00:00.000001+00:00"), None)
+
+    assert server.done == []
+    assert cloudformation.answers[0]["Status"] == "SUCCESS"
+
+
+def test_the_next_deployment_migrates(cloudformation: CloudFormation, server: Server) -> None:
+    last = {"deployment": "2026-11-20T09:00:00.000001+00:00"}
+
+    handler(cloudformation.asks("Update", before=last, deployment="2026-11-21T12:00:00.000001+00:00"), None)
+
+    assert [step for step, _ in server.done] == ["ensure", "migrate"]
+
+
+def test_a_deployment_asks_it_which_code_it_is(server: Server) -> None:
+    assert handler(build_info.PROBE, None) == {"version": "0.0.0", "git_sha": "unknown", "built_at": None}
+
+    assert server.done == []
 
 
 def test_a_failure_is_told_with_its_reason_so_that_the_stack_does_not_wait_an_hour(

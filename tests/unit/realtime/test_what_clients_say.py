@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.chat.models import Ticket
 from app.chat.schemas import TurnAsked
-from app.platform.errors import Unavailable
+from app.platform.errors import Conflict, Unavailable
 from app.platform.rate_limits import Allowance
 from app.realtime.gateway import WebSocketGateway
 from app.realtime.models import Connection
@@ -51,8 +52,21 @@ class Turns:
 
 
 @dataclass
-class Stops:
+class Sessions:
+    """The sessions table: the questions that stand there, and why those that failed did."""
+
+    questions: dict[UUID, str] = field(default_factory=dict)
+    failures: dict[UUID, str] = field(default_factory=dict)
+    is_answering: bool = False
     stopped: list[tuple[UUID, UUID]] = field(default_factory=list)
+
+    def announce(self, ticket: Ticket, *, question: str, title: str, is_new: bool = False) -> None:
+        if self.is_answering:
+            raise Conflict("This conversation is answering already.")
+        self.questions[ticket.turn_id] = question
+
+    def release(self, ticket: Ticket, failure: str) -> None:
+        self.failures[ticket.turn_id] = failure
 
     def stop(self, user_id: UUID, session_id: UUID) -> None:
         self.stopped.append((user_id, session_id))
@@ -73,7 +87,7 @@ class Line:
     api: ManagementApi = field(default_factory=ManagementApi)
     connections: Connections = field(default_factory=lambda: Connections({"laptop": time.time() + 60}))
     turns: Turns = field(default_factory=Turns)
-    stops: Stops = field(default_factory=Stops)
+    sessions: Sessions = field(default_factory=Sessions)
     limiter: Limiter = field(default_factory=Limiter)
 
     def say(self, said: Any) -> list[Any]:
@@ -85,7 +99,7 @@ class Line:
             gateway=WebSocketGateway(self.api),
             limiter=self.limiter,
             turns=self.turns,
-            stops=self.stops,
+            sessions=self.sessions,
         )
         return [message for _, message in self.api.sent]
 
@@ -96,9 +110,11 @@ def test_a_question_is_answered_elsewhere_and_this_function_waits_for_nothing() 
     answer = line.say({"action": "chat", "message": "Where is it?", "session_id": str(SESSION), "top_k": 5})
 
     (asked,) = line.turns.started
-    assert answer == []
+    assert answer == [{"type": "chat.started", "session_id": str(SESSION)}]
     assert (asked.user_id, asked.session_id, asked.is_new, asked.connection_id) == (USER, SESSION, False, "laptop")
     assert (asked.message, asked.top_k) == ("Where is it?", 5)
+    assert line.sessions.questions == {asked.turn_id: "Where is it?"}
+    assert line.sessions.failures == {}
 
 
 def test_a_new_conversation_has_its_id_before_it_is_answered() -> None:
@@ -124,7 +140,7 @@ def test_a_turn_can_be_asked_to_stop() -> None:
 
     line.say({"action": "stop", "session_id": str(SESSION)})
 
-    assert line.stops.stopped == [(USER, SESSION)]
+    assert line.sessions.stopped == [(USER, SESSION)]
     assert line.turns.started == []
 
 
@@ -172,9 +188,21 @@ def test_what_makes_no_sense_is_answered_with_an_error_and_the_connection_stays(
 def test_an_error_names_the_conversation_that_it_is_about() -> None:
     line = Line(turns=Turns(is_down=True))
 
-    (error,) = line.say({"action": "chat", "message": "hi", "session_id": str(SESSION)})
+    _, error = line.say({"action": "chat", "message": "hi", "session_id": str(SESSION)})
 
     assert (error["status"], error["retry_after"], error["session_id"]) == (503, 5, str(SESSION))
+    # Whoever reads the history is told too.
+    assert [*line.sessions.failures.values()] == ["The assistant does not answer."]
+
+
+def test_a_conversation_that_is_answering_is_not_asked_again() -> None:
+    line = Line(sessions=Sessions(is_answering=True))
+
+    (error,) = line.say({"action": "chat", "message": "hi", "session_id": str(SESSION)})
+
+    assert (error["type"], error["status"]) == ("error", 409)
+    assert line.turns.started == []
+    assert line.sessions.failures == {}
 
 
 def test_whoever_talks_too_fast_is_slowed_down() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from app.analysis.models import Analysis, AnalysisDocument
 from app.items.models import Item, Status
-from app.platform.errors import PermanentFailure, Unavailable
+from app.platform.errors import PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.settings import SearchSettings, StageSettings
 from app.search import service, store
-from app.search.models import Embedder, Evidence, Hit, Ranking, SearchFilter, SearchType
+from app.search.models import Embedder, Evidence, Hit, QueryVector, Ranking, SearchFilter, SearchType
 from app.search.service import Question
 from tests.fakes import CountingEmbedder, MemoryItems, RecordingEvents, an_item
 
@@ -29,6 +29,11 @@ class Index:
     hits: Sequence[Hit] = ()
     asked: list[dict[str, Any]] = field(default_factory=list)
     evidence: Evidence = field(default_factory=lambda: Evidence(known=1.0))
+    embedded_by: set[str] = field(default_factory=lambda: {CountingEmbedder.model})
+
+    def models(self, user_id: UUID) -> set[str]:
+        assert user_id == USER
+        return self.embedded_by
 
     def search(self, user_id: UUID, **asked: Any) -> Ranking:
         self.asked.append({"user_id": user_id} | asked)
@@ -48,6 +53,10 @@ def down() -> Embedder:
 
 def not_configured() -> Embedder:
     raise PermanentFailure("provider_not_configured", "There is none.")
+
+
+def over_quota() -> QuotaExceeded:
+    return QuotaExceeded("At most 2 embeddings a day.", retry_after=60)
 
 
 class Refusing(CountingEmbedder):
@@ -92,6 +101,8 @@ def test_a_question_reaches_the_index_whole() -> None:
             "query": "tram",
             "vector": None,
             "embedding_model": "",
+            "former": (),
+            "missing": (),
             "search_type": SearchType.BM25,
             "narrow": narrow,
             "top_k": 7,
@@ -127,6 +138,80 @@ def test_without_a_vector_a_search_by_vector_has_no_answer(embedder: Any, error:
         search(USER, Question("tram", SearchType.VECTOR), index=index, embedder=embedder)
 
     assert index.asked == []
+
+
+class Former(CountingEmbedder):
+    """Who embedded before."""
+
+    model = "fake-0"
+
+    def embed_query(self, text: str) -> list[float]:
+        super().embed_query(text)
+        return [0.0, 1.0] + [0.0] * 1022
+
+
+@pytest.mark.parametrize("search_type", [SearchType.VECTOR, SearchType.HYBRID])
+def test_what_a_former_model_embedded_is_compared_with_the_query_as_that_model_embeds_it(
+    search_type: SearchType,
+) -> None:
+    index, embedder, former = Index(embedded_by={"fake-0", "fake-1"}), CountingEmbedder(), Former()
+    asked: list[str] = []
+
+    found = search(
+        USER,
+        Question("tram", search_type, min_similarity=0.5),
+        index=index,
+        embedder=lambda: embedder,
+        former=lambda model: asked.append(model) or former,  # type: ignore[func-returns-value]
+    )
+
+    assert asked == ["fake-0"]
+    assert (embedder.texts, former.texts) == ({"tram": 1}, {"tram": 1})
+    assert index.asked[0]["embedding_model"] == "fake-1"
+    assert index.asked[0]["former"] == (QueryVector("fake-0", [0.0, 1.0] + [0.0] * 1022),)
+    assert (index.asked[0]["missing"], found.degraded) == ((), [])
+
+
+def test_once_everything_is_embedded_by_the_configured_model_nobody_else_is_asked() -> None:
+    index, embedder = Index(), CountingEmbedder()
+
+    search(USER, Question("tram"), index=index, embedder=lambda: embedder, former=lambda _: pytest.fail("asked"))
+
+    assert embedder.calls == 1
+    assert (index.asked[0]["former"], index.asked[0]["missing"]) == ((), ())
+
+
+@pytest.mark.parametrize("search_type", [SearchType.VECTOR, SearchType.HYBRID])
+@pytest.mark.parametrize(
+    "former",
+    [service.nobody_embeds, lambda _: Refusing(Unavailable("down")), lambda _: Refusing(over_quota())],
+    ids=["gone", "down", "over quota"],
+)
+def test_where_a_former_model_cannot_be_asked_words_find_its_items_and_that_is_said(
+    search_type: SearchType, former: Any
+) -> None:
+    by_words = a_hit(0.4, bm25=3.0)
+    index = Index([a_hit(0.9, similarity=0.9), by_words], embedded_by={"fake-0", "fake-1"})
+
+    found = search(
+        USER,
+        Question("tram", search_type, min_similarity=0.5),
+        index=index,
+        embedder=CountingEmbedder,
+        former=former,
+    )
+
+    assert (index.asked[0]["former"], index.asked[0]["missing"]) == ((), ("fake-0",))
+    assert found.degraded == ["former_model"]
+    assert by_words in found.hits
+
+
+def test_a_search_by_words_asks_for_no_model() -> None:
+    index = Index(embedded_by={"fake-0"})
+
+    found = search(USER, Question("tram", SearchType.BM25), index=index, embedder=down, former=service.nobody_embeds)
+
+    assert found.degraded == []
 
 
 def test_an_error_nobody_foresaw_is_not_a_degraded_search() -> None:

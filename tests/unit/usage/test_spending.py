@@ -98,6 +98,8 @@ def test_what_is_held_for_a_turn_of_a_chat_grows_with_what_it_may_take() -> None
     assert held(chat_provider="local") == 0
     assert 0 < held(chat_provider="claude") < held(chat_provider="claude", chat_turn_tokens=120_000)
     assert held(chat_provider="claude", chat_model="claude-haiku-4-5") < held(chat_provider="claude")
+    dear = held(chat_provider="claude", chat_model="claude-haiku-4-5", chat_allowed="claude-opus-5")
+    assert dear > held(chat_provider="claude", chat_model="claude-haiku-4-5")
 
 
 def test_what_is_held_for_a_text_is_the_longest_that_is_read() -> None:

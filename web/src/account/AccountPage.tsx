@@ -1,12 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { asNumber, asSize, t } from "../i18n";
+import { useEffect, useState } from "react";
+import { asDollars, asNumber, asSize, t } from "../i18n";
 import { data, type Api } from "../platform/api";
 import { useApi, usePlatform } from "../platform/context";
 import { setTheme, theme, type Theme } from "../platform/theme";
 import { Dialog } from "../ui/Dialog";
 import { Problem } from "../ui/Problem";
-import { tellProblem } from "../ui/toasts";
+import { dismissAll, tellProblem } from "../ui/toasts";
 
 export function AccountPage() {
   const { session } = usePlatform();
@@ -18,12 +18,13 @@ export function AccountPage() {
           <p>
             <span className="text-soft">{t("account.signedInAs")}</span> <strong>{session.email}</strong>
           </p>
-          <button type="button" className="button" onClick={() => void session.signOut()}>
+          <button type="button" className="button" onClick={() => void dismissAll().then(() => session.signOut())}>
             {t("account.signOut")}
           </button>
         </div>
       </Card>
       <Usage />
+      <Providers />
       <Appearance />
       <Export />
       <DeleteAll />
@@ -44,36 +45,34 @@ function Card({ title, hint, children }: { title?: string; hint?: string; childr
 function Usage() {
   const api = useApi();
   const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => data(api.GET("/me", { signal })) });
-  const config = useQuery({
-    queryKey: ["search-config"],
-    queryFn: ({ signal }) => data(api.GET("/search/config", { signal })),
-    staleTime: Infinity,
-  });
   if (me.isError) return <Problem error={me.error} onRetry={() => void me.refetch()} />;
-  if (!me.data) return <div className="skeleton h-40" />;
-  const { items, bytes, usage_today: today, limits } = me.data;
+  if (!me.data)
+    return <div className="skeleton h-[31rem] rounded-3xl" role="status" aria-label={t("common.loading")} />;
+  const { items, bytes, usage_today: today, usage_month: month, limits } = me.data;
   return (
     <Card title={t("account.usage")}>
-      <dl className="mt-3 grid grid-cols-[1fr_auto] gap-y-2">
-        <Meter name={t("account.items")} used={items} limit={limits.items} shown={asNumber} />
-        <Meter name={t("account.storage")} used={bytes} limit={limits.bytes} shown={asSize} />
-        <Meter name={t("account.analyses")} used={today.analyses} limit={limits.analyses_per_day} shown={asNumber} />
-        <Meter
-          name={t("account.embeddings")}
-          used={today.embeddings}
-          limit={limits.embeddings_per_day}
-          shown={asNumber}
-        />
-        <Meter name={t("account.chats")} used={today.chats} limit={limits.chats_per_day} shown={asNumber} />
-        {config.data && (
-          <>
-            <dt className="text-soft">{t("account.provider.embedding")}</dt>
-            <dd className="text-right">
-              {config.data.embedding_provider} · {config.data.embedding_model}
-            </dd>
-          </>
-        )}
-      </dl>
+      <h3 className="mt-4 mb-1 text-sm text-soft">{t("account.kept")}</h3>
+      <Meter name={t("account.items")} used={items} limit={limits.items} shown={asNumber} />
+      <Meter name={t("account.storage")} used={bytes} limit={limits.bytes} shown={asSize} />
+      <h3 className="mt-5 mb-1 text-sm text-soft">{t("account.today")}</h3>
+      <Meter name={t("account.analyses")} used={today.analyses} limit={limits.analyses_per_day} shown={asNumber} />
+      <Meter
+        name={t("account.embeddings")}
+        used={today.embeddings}
+        limit={limits.embeddings_per_day}
+        shown={asNumber}
+      />
+      <Meter name={t("account.chats")} used={today.chats} limit={limits.chats_per_day} shown={asNumber} />
+      <h3 className="mt-5 mb-1 text-sm text-soft">{t("account.month")}</h3>
+      <Facts>
+        <Fact name={t("account.analyses")} value={asNumber(month.analyses)} />
+        <Fact name={t("account.embeddings")} value={asNumber(month.embeddings)} />
+        <Fact name={t("account.chats")} value={asNumber(month.chats)} />
+        <Fact name={t("account.cost")} value={asDollars(month.cost_usd)} />
+      </Facts>
+      <p className="mt-3 text-sm text-soft">
+        {t("account.largest", { size: asSize(limits.upload_max_bytes), count: limits.items_under_way })}
+      </p>
     </Card>
   );
 }
@@ -86,20 +85,103 @@ function Meter({
 }: {
   name: string;
   used: number;
-  limit: number | null | undefined;
+  limit: number;
   shown: (value: number) => string;
 }) {
   return (
+    <div className="grid grid-cols-[1fr_auto] items-center gap-x-4 py-1.5">
+      <span>{name}</span>
+      <span className="text-right tabular-nums">{t("account.of", { used: shown(used), limit: shown(limit) })}</span>
+      <progress className="meter col-span-2 mt-1" max={limit} value={Math.min(used, limit)} aria-label={name} />
+    </div>
+  );
+}
+
+function Facts({ children }: { children: React.ReactNode }) {
+  return <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1.5">{children}</dl>;
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
     <>
-      <dt className="text-soft">{name}</dt>
-      <dd className="text-right">
-        {limit ? t("account.of", { used: shown(used), limit: shown(limit) }) : shown(used)}
-        {limit ? (
-          <progress className="mt-1 block h-1.5 w-40 accent-accent" max={limit} value={used} aria-label={name} />
-        ) : null}
-      </dd>
+      <dt>{name}</dt>
+      <dd className="text-right tabular-nums">{value}</dd>
     </>
   );
+}
+
+/** Who reads the pictures, and how many of them are found by meaning. */
+function Providers() {
+  const api = useApi();
+  const config = useQuery({
+    queryKey: ["search-config"],
+    queryFn: ({ signal }) => data(api.GET("/search/config", { signal })),
+    staleTime: Infinity,
+  });
+  const newest = useQuery({
+    queryKey: ["newest-analysis"],
+    queryFn: ({ signal }) => data(api.GET("/items", { params: { query: { status: "ready", limit: 1 } }, signal })),
+  });
+  const index = useQuery({
+    queryKey: ["vector-index"],
+    queryFn: ({ signal }) => data(api.GET("/vector-index/status", { signal })),
+  });
+  const problem = config.error ?? newest.error ?? index.error;
+  if (problem) return <Problem error={problem} onRetry={() => void Promise.all([config.refetch(), index.refetch()])} />;
+  if (!config.data || !newest.data || !index.data) {
+    return <div className="skeleton h-48 rounded-3xl" role="status" aria-label={t("common.loading")} />;
+  }
+  const read = newest.data.items[0]?.latest_analysis;
+  const { items, embedded, pending, failed } = index.data;
+  return (
+    <Card title={t("account.provider")}>
+      <div className="mt-3">
+        <Facts>
+          <Fact
+            name={t("account.provider.analysis")}
+            value={read ? `${read.provider_used} · ${read.model_used}` : t("account.provider.none")}
+          />
+          <Fact
+            name={t("account.provider.embedding")}
+            value={`${config.data.embedding_provider} · ${config.data.embedding_model}`}
+          />
+          <Fact
+            name={t("account.index")}
+            value={t("account.of", { used: asNumber(embedded), limit: asNumber(items) })}
+          />
+          {pending > 0 && <Fact name={t("account.indexPending")} value={asNumber(pending)} />}
+          {failed > 0 && <Fact name={t("account.indexFailed")} value={asNumber(failed)} />}
+        </Facts>
+      </div>
+      {pending + failed > 0 && <Rebuild />}
+    </Card>
+  );
+}
+
+function Rebuild() {
+  const api = useApi();
+  const client = useQueryClient();
+  const [jobId, setJobId] = useState<string | null>(null);
+  const job = useJob(api, jobId).data;
+  const isOver = job?.status === "done" || job?.status === "failed";
+  useEffect(() => {
+    if (isOver) void client.invalidateQueries({ queryKey: ["vector-index"] });
+  }, [isOver, client]);
+  const start = () =>
+    void data(api.POST("/vector-index/rebuild"))
+      .then(({ job_id }) => setJobId(job_id))
+      .catch(tellProblem);
+  if (jobId === null || isOver) {
+    return (
+      <>
+        {job?.error && <p role="alert">{job.error.message}</p>}
+        <button type="button" className="button mt-3" onClick={start}>
+          {t("account.rebuild")}
+        </button>
+      </>
+    );
+  }
+  return <progress className="meter mt-3" max={1} value={job?.progress ?? 0} aria-label={t("account.rebuild")} />;
 }
 
 const THEMES: Theme[] = ["system", "light", "dark"];
@@ -159,7 +241,7 @@ function Export() {
       {jobId !== null && !url && job?.status !== "failed" && (
         <label className="flex flex-col gap-2">
           {t("account.exportRunning")}
-          <progress className="h-2 w-full accent-accent" max={1} value={job?.progress ?? 0} />
+          <progress className="meter" max={1} value={job?.progress ?? 0} />
         </label>
       )}
       {url && (
@@ -168,7 +250,7 @@ function Export() {
         </a>
       )}
       {job?.status === "failed" && (
-        <p role="alert">{t("account.exportFailed", { reason: JSON.stringify(job.error ?? "") })}</p>
+        <p role="alert">{t("account.exportFailed", { reason: job.error?.message ?? "" })}</p>
       )}
     </Card>
   );
@@ -227,7 +309,7 @@ function DeleteAll() {
           ) : (
             <div className="flex flex-col gap-4" role="status">
               <p>{t(isDone ? "account.deleted" : "account.deleteRunning")}</p>
-              <progress className="h-2 w-full accent-accent" max={1} value={isDone ? 1 : (job?.progress ?? 0)} />
+              <progress className="meter" max={1} value={isDone ? 1 : (job?.progress ?? 0)} />
               {isDone && (
                 <button type="button" className="button" onClick={leave}>
                   {t("common.done")}

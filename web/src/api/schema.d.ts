@@ -290,6 +290,9 @@ export interface paths {
         /**
          * Search
          * @description Find the caller's items by words (`bm25`), by meaning (`vector`), or by both (`hybrid`).
+         *
+         *     `agentic` plans several hybrid searches, tells its steps, and counts as a question of the day. Where that cannot be
+         *     done now it is a hybrid search, and `degraded` says so.
          */
         post: operations["search"];
         delete?: never;
@@ -351,7 +354,7 @@ export interface paths {
          * Rebuild Vector Index
          * @description Embed anew what another model embedded, or another text; while that is under way, the same job again.
          *
-         *     Search keeps working meanwhile. `GET /jobs/{job_id}` tells how far it is, and at the end how many were embedded;
+         *     Search finds everything meanwhile. `GET /jobs/{job_id}` tells how far it is, and at the end how many were embedded;
          *     `stopped_by` says so where a limit was met: a later rebuild goes on from there.
          */
         post: operations["rebuildVectorIndex"];
@@ -370,7 +373,7 @@ export interface paths {
         };
         /**
          * Get Vector Index Status
-         * @description How many of the caller's items are found by meaning, with the model that is configured.
+         * @description How many of the caller's items are embedded by the configured model, and how those of others are found.
          */
         get: operations["getVectorIndexStatus"];
         put?: never;
@@ -521,7 +524,7 @@ export interface paths {
         };
         /**
          * Get History
-         * @description Everything that was said, oldest first.
+         * @description Everything that was said, oldest first; and the last question, if it has no answer.
          */
         get: operations["getChatHistory"];
         put?: never;
@@ -1043,6 +1046,21 @@ export interface components {
             statuses: components["schemas"]["FacetOut"][];
         };
         /**
+         * FormerModelOut
+         * @description A model that is not the configured one, and how its `items` are found by meaning.
+         */
+        FormerModelOut: {
+            /** Model */
+            model: string;
+            /** Items */
+            items: number;
+            /**
+             * Found By
+             * @enum {string}
+             */
+            found_by: "vector" | "words";
+        };
+        /**
          * HealthOut
          * @example {
          *       "status": "healthy",
@@ -1118,6 +1136,12 @@ export interface components {
          *           ]
          *         }
          *       ],
+         *       "unanswered": {
+         *         "status": "running",
+         *         "content": "And the day before?",
+         *         "timestamp": "2026-11-21T08:01:00Z",
+         *         "detail": null
+         *       },
          *       "created_at": "2026-11-21T08:00:00Z",
          *       "last_activity": "2026-11-21T08:00:02Z",
          *       "message_count": 2
@@ -1131,6 +1155,7 @@ export interface components {
             session_id: string;
             /** Messages */
             messages: components["schemas"]["HistoryMessage"][];
+            unanswered: components["schemas"]["UnansweredOut"] | null;
             /**
              * Created At
              * Format: date-time
@@ -1154,7 +1179,15 @@ export interface components {
          *       "failed": 1,
          *       "model": "voyage-3.5-lite",
          *       "dimensions": 1024,
-         *       "last_rebuild": "2026-11-20T08:15:02.000000Z"
+         *       "last_rebuild": "2026-11-20T08:15:02.000000Z",
+         *       "rebuilding": true,
+         *       "former_models": [
+         *         {
+         *           "model": "voyage-3.5",
+         *           "items": 2,
+         *           "found_by": "vector"
+         *         }
+         *       ]
          *     }
          */
         IndexStatusOut: {
@@ -1172,6 +1205,10 @@ export interface components {
             dimensions: number;
             /** Last Rebuild */
             last_rebuild: string | null;
+            /** Rebuilding */
+            rebuilding: boolean;
+            /** Former Models */
+            former_models: components["schemas"]["FormerModelOut"][];
         };
         /**
          * ItemEdit
@@ -1702,7 +1739,12 @@ export interface components {
          *       "search_types": [
          *         "bm25",
          *         "vector",
-         *         "hybrid"
+         *         "hybrid",
+         *         "agentic"
+         *       ],
+         *       "answer_models": [
+         *         "claude-sonnet-5-5",
+         *         "claude-haiku-5-5"
          *       ],
          *       "default_search_type": "hybrid",
          *       "default_top_k": 10,
@@ -1727,6 +1769,8 @@ export interface components {
         SearchConfigOut: {
             /** Search Types */
             search_types: components["schemas"]["SearchType"][];
+            /** Answer Models */
+            answer_models: string[];
             default_search_type: components["schemas"]["SearchType"];
             /** Default Top K */
             default_top_k: number;
@@ -1779,6 +1823,8 @@ export interface components {
             min_similarity_score?: number | null;
             /** Include Answer */
             include_answer?: boolean | null;
+            /** Answer Model */
+            answer_model?: string | null;
         };
         /**
          * SearchOut
@@ -1816,7 +1862,14 @@ export interface components {
          *       "total_results": 1,
          *       "abstained": false,
          *       "degraded": [],
-         *       "retrieval_time_ms": 12.4
+         *       "retrieval_time_ms": 12.4,
+         *       "answer": "KRUME & KORN: Sourdough loaf 5.40 [1]",
+         *       "citations": [
+         *         "8f14e45f-ceea-467f-a9ea-5b2b9f2d6a11"
+         *       ],
+         *       "answer_time_ms": 1840.2,
+         *       "agent_reasoning": null,
+         *       "tools_used": null
          *     }
          */
         SearchOut: {
@@ -1839,6 +1892,10 @@ export interface components {
             citations?: string[] | null;
             /** Answer Time Ms */
             answer_time_ms?: number | null;
+            /** Agent Reasoning */
+            agent_reasoning?: string[] | null;
+            /** Tools Used */
+            tools_used?: components["schemas"]["ToolUseOut"][] | null;
         };
         /**
          * SearchResult
@@ -1885,7 +1942,7 @@ export interface components {
          * SearchType
          * @enum {string}
          */
-        SearchType: "bm25" | "vector" | "hybrid";
+        SearchType: "bm25" | "vector" | "hybrid" | "agentic";
         /**
          * SessionEdit
          * @example {
@@ -2044,6 +2101,27 @@ export interface components {
             };
             /** Output */
             output: string;
+        };
+        /**
+         * UnansweredOut
+         * @description The last question, while it has no answer: it is under way, or failed, and `detail` says how. Asking again is
+         *     what helps then; a question that failed is in no message.
+         */
+        UnansweredOut: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "failed";
+            /** Content */
+            content: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /** Detail */
+            detail: string | null;
         };
         /**
          * UploadsIn

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { nameOf } from "../collection/Card";
 import { itemQuery } from "../collection/queries";
 import { t } from "../i18n";
@@ -17,11 +17,12 @@ const EXAMPLES = ["chat.example1", "chat.example2", "chat.example3"] as const;
 
 export function ChatPage() {
   const { session, about } = route.useSearch();
-  const subject = about?.split(",") ?? [];
+  const subject = useMemo(() => about?.split(",") ?? [], [about]);
+  const [round, setRound] = useState(0);
   return (
-    <div className="grid gap-6 pt-4 lg:grid-cols-[17rem_minmax(0,1fr)]">
-      <Sessions current={session} />
-      <Conversation key={session ?? "new"} sessionId={session} about={subject} />
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-6 pt-4 lg:grid-cols-[17rem_minmax(0,1fr)]">
+      <Sessions current={session} onNew={() => setRound(round + 1)} />
+      <Conversation key={round} sessionId={session} about={subject} />
     </div>
   );
 }
@@ -29,7 +30,7 @@ export function ChatPage() {
 function Conversation({ sessionId, about }: { sessionId: string | undefined; about: string[] }) {
   const { conversation, isBusy, ask, stop, regenerate } = useConversation(sessionId, about);
   const end = useRef<HTMLDivElement>(null);
-  const { messages, problem } = conversation;
+  const { messages, problem, unanswered } = conversation;
   const count = messages.length;
   const length = messages.at(-1)?.content.length ?? 0;
   // Braces: in some browsers scrolling gives a promise, which is no clean-up.
@@ -37,10 +38,13 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
     if (count + length > 0) end.current?.scrollIntoView({ block: "end" });
   }, [count, length]);
   return (
-    <section className="flex min-h-[70dvh] flex-col" aria-label={t("chat.title")}>
+    <section
+      className="flex min-h-[calc(100dvh-13rem)] flex-col sm:min-h-[calc(100dvh-8rem)]"
+      aria-label={t("chat.title")}
+    >
       <h1 className={messages.length > 0 ? "unseen" : "mb-2 text-2xl font-bold tracking-tight"}>{t("chat.title")}</h1>
       {messages.length === 0 && <Beginning onAsk={ask} />}
-      <ol className="flex grow flex-col gap-5" aria-live="polite" aria-busy={isBusy}>
+      <ol className="flex flex-col gap-5" aria-live="polite" aria-busy={isBusy}>
         {messages.map((message, place) => (
           <Bubble key={place} message={message} />
         ))}
@@ -48,6 +52,11 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
       {problem && (
         <p role="alert" className="mt-4 rounded-2xl bg-danger-tint px-4 py-3">
           {problem}
+          {unanswered && (
+            <button type="button" className="button button-small ml-3" onClick={() => ask(unanswered)}>
+              {t("error.retry")}
+            </button>
+          )}
         </p>
       )}
       {!isBusy && messages.length > 0 && (
@@ -56,6 +65,7 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
           {t("chat.regenerate")}
         </button>
       )}
+      <div className="grow" />
       <About ids={about} />
       <Composer isBusy={isBusy} onAsk={ask} onStop={stop} />
       <div ref={end} />
@@ -65,7 +75,7 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
 
 function Beginning({ onAsk }: { onAsk: (question: string) => void }) {
   return (
-    <div className="my-8">
+    <div className="my-4">
       <p className="max-w-xl text-soft">{t("chat.emptyHint")}</p>
       <ul className="mt-5 flex flex-col items-start gap-2">
         {EXAMPLES.map((example) => (
@@ -106,6 +116,7 @@ function Bubble({ message }: { message: Message }) {
         {message.isStreaming && <span className="ml-1 inline-block size-2 animate-pulse rounded-full bg-accent" />}
       </p>
       {message.isStreaming && message.content === "" && <span className="text-soft">{t("chat.thinking")}</span>}
+      {message.isStopped && <p className="mt-1 text-sm text-soft">{t("chat.stopped")}</p>}
       <Citations citations={message.citations} />
     </li>
   );

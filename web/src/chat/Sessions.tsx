@@ -16,11 +16,11 @@ interface Session {
 }
 
 /** The conversations that are not forgotten yet, newest first. */
-export function Sessions({ current }: { current: string | undefined }) {
+export function Sessions({ current, onNew }: { current: string | undefined; onNew: () => void }) {
   const { data: found } = useSessions();
   return (
     <aside aria-label={t("chat.sessions")} className="lg:sticky lg:top-[85px] lg:self-start">
-      <Link to="/chat" className="button mb-3 w-full">
+      <Link to="/chat" className="button mb-3 w-full" onClick={onNew}>
         <Icon name="plus" size={18} />
         {t("chat.new")}
       </Link>
@@ -49,7 +49,7 @@ function Row({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
       .then(refresh)
       .catch(tellProblem);
   return (
-    <li className={`group flex items-center rounded-xl ${isCurrent ? "bg-tint" : "hover:bg-sunk"}`}>
+    <li className={`group flex items-center rounded-xl max-lg:w-64 max-lg:shrink-0 ${isCurrent ? "bg-tint" : "hover:bg-sunk"}`}>
       <Link
         to="/chat"
         search={{ session: session.session_id }}
@@ -62,7 +62,7 @@ function Row({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
       </Link>
       <button
         type="button"
-        className="icon-button size-8"
+        className="icon-button size-8 shrink-0"
         aria-label={`${t("chat.rename")}: ${session.title}`}
         onClick={() => setRenaming(true)}
       >
@@ -70,7 +70,7 @@ function Row({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
       </button>
       <button
         type="button"
-        className="icon-button size-8"
+        className="icon-button size-8 shrink-0"
         aria-label={`${t("chat.delete")}: ${session.title}`}
         onClick={remove}
       >

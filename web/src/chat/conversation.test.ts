@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { answered, asked, failed, nothing, received } from "./conversation";
+import {
+  answered,
+  asked,
+  askedAgain,
+  failed,
+  isAnswering,
+  nothing,
+  received,
+  remembered,
+  stopped,
+} from "./conversation";
 
 const turn = () => asked(nothing, "When does my train leave?");
 
@@ -50,5 +60,43 @@ describe("a conversation", () => {
 
     expect(now.messages).toEqual([]);
     expect(now.problem).toBe("Too many questions today.");
+    expect(now.unanswered).toBe("When does my train leave?");
+  });
+
+  it("keeps what there is of an answer that is stopped, and lets nothing more in", () => {
+    const half = received(turn(), { type: "chat.delta", session_id: "s", text: "At 07" });
+
+    const now = stopped(half);
+
+    expect(now.messages.at(-1)).toMatchObject({ content: "At 07", isStreaming: false, isStopped: true });
+    expect(isAnswering(now)).toBe(false);
+    expect(received(now, { type: "chat.delta", session_id: "s", text: ":53" })).toBe(now);
+    expect(received(now, { type: "error", session_id: "s", detail: "The answer was stopped." })).toBe(now);
+  });
+
+  it("puts a new answer in the place of the one before, and that one back if there is none", () => {
+    const message = { role: "assistant", content: "At 07:53.", timestamp: "2026-01-01T00:00:00Z" };
+    const first = answered(turn(), { session_id: "s", message, citations: [] });
+
+    const again = askedAgain(first, "When does my train leave?");
+
+    expect(again.messages.map(({ content }) => content)).toEqual(["When does my train leave?", ""]);
+    expect(failed(again, "Nobody answers.").messages).toBe(first.messages);
+    const second = answered(again, { session_id: "s", message: { ...message, content: "07:53" }, citations: [] });
+    expect(second.messages.map(({ content }) => content)).toEqual(["When does my train leave?", "07:53"]);
+    expect(second.kept).toBe(4);
+  });
+
+  it("is as the server remembers it, with the question that has no answer yet, or none to come", () => {
+    const messages = [{ role: "user" as const, content: "Hello", citations: [], tools_used: [] }];
+    const unanswered = { content: "And then?", detail: null };
+
+    const running = remembered("s", { messages, unanswered: { ...unanswered, status: "running" } });
+    const over = remembered("s", { messages, unanswered: { ...unanswered, status: "failed", detail: "Too long." } });
+
+    expect(running.messages.map(({ content }) => content)).toEqual(["Hello", "And then?", ""]);
+    expect(isAnswering(running)).toBe(true);
+    expect(over).toMatchObject({ problem: "Too long.", unanswered: "And then?", kept: 1 });
+    expect(over.messages).toHaveLength(1);
   });
 });

@@ -4,15 +4,20 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { t } from "../i18n";
 import { ApiError, data, type Api } from "../platform/api";
 import { usePlatform } from "../platform/context";
+import type { Live, LiveMessage } from "../platform/live";
 import {
   answered,
   asked,
+  askedAgain,
   failed,
+  isAnswering,
   nothing,
   received,
+  remembered,
+  stopped,
   type Answer,
   type Conversation,
-  type Message,
+  type History,
 } from "./conversation";
 
 /**
@@ -25,114 +30,191 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   const { api, live } = usePlatform();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [conversation, setConversation] = useState<Conversation>({ ...nothing, sessionId: sessionId ?? null });
-  const abort = useRef<AbortController | null>(null);
-  const isBusy = conversation.messages.at(-1)?.isStreaming ?? false;
-  const current = conversation.sessionId;
-  const count = conversation.messages.length;
+  const [conversation, setConversation] = useState<Conversation>(nothing);
+  const turn = useRef<Turn | null>(null);
+  const now = useRef(conversation);
+  now.current = conversation;
+  const isBusy = isAnswering(conversation);
+  const { sessionId: current, kept } = conversation;
+
+  const fetchLater = useCallback(
+    (session: string, count: number, signal?: AbortSignal) =>
+      laterHistory(api, session, count, signal)
+        .then((found) => setConversation(remembered(session, found)))
+        .catch((error: unknown) => {
+          if (!signal?.aborted) setConversation((before) => failed(before, words(error)));
+        }),
+    [api],
+  );
 
   useEffect(() => {
+    // The one that is shown has just been given its address.
+    if ((sessionId ?? null) === now.current.sessionId) return;
+    setConversation({ ...nothing, sessionId: sessionId ?? null });
     if (!sessionId) return;
-    const stop = new AbortController();
-    history(api, sessionId, stop.signal)
-      .then((messages) => setConversation({ sessionId, messages, problem: null }))
+    const leaving = new AbortController();
+    history(api, sessionId, leaving.signal)
+      .then((found) => {
+        setConversation(remembered(sessionId, found));
+        if (found.unanswered?.status === "running")
+          void fetchLater(sessionId, found.messages.length + 2, leaving.signal);
+      })
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) setConversation({ ...nothing, problem: words(error) });
+        if (!leaving.signal.aborted) setConversation({ ...nothing, sessionId, problem: words(error) });
       });
-    return () => stop.abort();
-  }, [api, sessionId]);
+    return () => {
+      leaving.abort();
+      now.current = nothing;
+    };
+  }, [api, fetchLater, sessionId]);
 
   useEffect(
     () =>
       live.listen((message) => {
-        if (message.type === "live.opened" && current) {
-          void history(api, current).then((messages) =>
-            setConversation({ sessionId: current, messages, problem: null }),
-          );
+        turn.current?.hear(message);
+        if (message.type === "live.opened" && isAnswering(now.current)) {
+          const { sessionId: session, kept: count } = now.current;
+          // What was said while nobody listened is in the history, once the answer is whole.
+          if (session) void fetchLater(session, count + 2);
+          else setConversation((before) => failed(before, t("chat.lost")));
         }
         setConversation((before) => received(before, message));
         if (message.type === "chat.done") void client.invalidateQueries({ queryKey: ["sessions"] });
       }),
-    [api, client, current, live],
+    [client, fetchLater, live],
+  );
+
+  const put = useCallback(
+    async (question: string) => {
+      // A turn that was stopped ends between two steps; until then the conversation takes no other.
+      await turn.current?.ended;
+      const { sessionId: session, kept: count } = now.current;
+      const body = {
+        message: question,
+        top_k: 10,
+        item_ids: about,
+        ...(session && count > 0 && { session_id: session }),
+      };
+      const begun = new Turn(live, count > 0 ? session : null);
+      turn.current = begun;
+      if (live.isOpen) return live.send({ action: "chat", ...body });
+      try {
+        const answer = await data(api.POST("/chat", { body, signal: begun.signal }));
+        if ("status" in answer) await fetchLater(answer.session_id, count + 2, begun.signal);
+        else setConversation((before) => answered(before, answer as unknown as Answer));
+        await client.invalidateQueries({ queryKey: ["sessions"] });
+      } catch (error) {
+        if (!begun.signal.aborted) setConversation((before) => failed(before, words(error)));
+      } finally {
+        begun.end();
+      }
+    },
+    [about, api, client, fetchLater, live],
   );
 
   const ask = useCallback(
     (question: string) => {
-      const body = { message: question, top_k: 10, item_ids: about, ...(current && { session_id: current }) };
       setConversation((before) => asked(before, question));
-      if (live.isOpen) return live.send({ action: "chat", ...body });
-      abort.current = new AbortController();
-      data(api.POST("/chat", { body, signal: abort.current.signal }))
-        .then(async (answer) => {
-          if ("status" in answer) {
-            const messages = await laterHistory(api, answer.session_id, count + 2);
-            setConversation({ sessionId: answer.session_id, messages, problem: null });
-          } else {
-            setConversation((before) => answered(before, answer as unknown as Answer));
-          }
-          return client.invalidateQueries({ queryKey: ["sessions"] });
-        })
-        .catch((error: unknown) => setConversation((before) => failed(before, words(error))));
+      void put(question);
     },
-    [about, api, client, count, current, live],
+    [put],
   );
 
-  const stop = useCallback(() => {
-    abort.current?.abort();
-    if (live.isOpen && current) live.send({ action: "stop", session_id: current });
-    setConversation((before) => ({
-      ...before,
-      messages: before.messages.map((message) => ({ ...message, isStreaming: false })),
-    }));
-  }, [current, live]);
-
   const regenerate = useCallback(() => {
-    const question = conversation.messages.findLast(({ role }) => role === "user");
-    if (question) ask(question.content);
-  }, [ask, conversation.messages]);
+    const question = now.current.messages.findLast(({ role }) => role === "user")?.content;
+    if (!question) return;
+    setConversation((before) => askedAgain(before, question));
+    void put(question);
+  }, [put]);
 
-  // Once the server has named a new conversation it has an address, and a reload finds it again.
+  const stop = useCallback(() => {
+    turn.current?.stop();
+    setConversation(stopped);
+  }, []);
+
+  // Once the server has an answer the conversation has an address, and a reload finds it again.
   useEffect(() => {
-    if (!current || current === sessionId || isBusy) return;
+    if (!current || current === sessionId || isBusy || kept === 0) return;
     void navigate({ to: "/chat", search: { session: current }, replace: true });
-  }, [current, isBusy, navigate, sessionId]);
+  }, [current, isBusy, kept, navigate, sessionId]);
 
   return { conversation, isBusy, ask, stop, regenerate };
+}
+
+// The server looks whether a turn was stopped between its steps; what it says then can be lost.
+const ENDS_WITHIN_MS = 30_000;
+
+/** A turn that is under way: how it is stopped, and when it is over. */
+class Turn {
+  readonly ended: Promise<void>;
+  end: () => void = () => undefined;
+  readonly #live: Live;
+  readonly #abort = new AbortController();
+  #sessionId: string | null;
+  #isStopped = false;
+
+  /** `sessionId` is null until the server has named a new conversation. */
+  constructor(live: Live, sessionId: string | null) {
+    this.#live = live;
+    this.#sessionId = sessionId;
+    this.ended = new Promise((resolve) => (this.end = resolve));
+  }
+
+  /** Of a turn that is asked for over HTTP. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#abort.abort();
+    this.#tellStop();
+    setTimeout(this.end, ENDS_WITHIN_MS);
+  }
+
+  hear(message: LiveMessage): void {
+    if (message.type === "live.lost") return this.end();
+    const session = message["session_id"] as string | undefined;
+    // Refused before it had a name.
+    if (message.type === "error" && !session) return this.end();
+    if (!session || (this.#sessionId && session !== this.#sessionId)) return;
+    const isNews = this.#sessionId === null;
+    this.#sessionId = session;
+    if (message.type === "chat.done" || message.type === "error") this.end();
+    else if (isNews && this.#isStopped) this.#tellStop();
+  }
+
+  #tellStop(): void {
+    if (this.#sessionId && this.#live.isOpen) this.#live.send({ action: "stop", session_id: this.#sessionId });
+  }
 }
 
 const LATER_EVERY_MS = 2000;
 const LATER_WITHIN_MS = 180_000;
 
-/** The history once it has so many messages: an answer that takes long is finished without us. */
-async function laterHistory(api: Api, sessionId: string, count: number): Promise<Message[]> {
+/** The history once it has so many messages, or says that they do not come: an answer is finished without us. */
+async function laterHistory(api: Api, sessionId: string, count: number, signal?: AbortSignal): Promise<History> {
   for (let waited = 0; waited < LATER_WITHIN_MS; waited += LATER_EVERY_MS) {
-    await new Promise((resolve) => setTimeout(resolve, LATER_EVERY_MS));
     // 404 until a new conversation has its first answer.
-    const messages = await history(api, sessionId).catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return [];
+    const found = await history(api, sessionId, signal).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return null;
       throw error;
     });
-    if (messages.length >= count) return messages;
+    if (found && (found.messages.length >= count || found.unanswered?.status === "failed")) return found;
+    await new Promise((resolve) => setTimeout(resolve, LATER_EVERY_MS));
   }
   throw new ApiError(t("chat.noAnswer"), 0);
 }
 
-async function history(api: Api, sessionId: string, signal?: AbortSignal): Promise<Message[]> {
-  const found = await data(
+function history(api: Api, sessionId: string, signal?: AbortSignal): Promise<History> {
+  return data(
     api.GET("/chat/{session_id}/history", {
       params: { path: { session_id: sessionId } },
       ...(signal && { signal }),
     }),
-  );
-  return (found.messages as Partial<Message>[]).map((message) => ({
-    role: message.role ?? "assistant",
-    content: message.content ?? "",
-    tools: [],
-    citations: message.citations ?? [],
-  }));
+  ) as Promise<History>;
 }
 
 function words(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  return error instanceof DOMException ? "" : t("error.unexpected", { status: 0 });
+  return error instanceof ApiError ? error.message : t("error.unexpected", { status: 0 });
 }

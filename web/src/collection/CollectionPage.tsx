@@ -11,11 +11,13 @@ import { AddButton } from "../upload/AddPictures";
 import { FilterBar } from "./FilterBar";
 import { isNarrowed, type Filters } from "./filters";
 import { Grid } from "./Grid";
+import { useStaying } from "./leaving";
 import { itemsQuery, renew, renewPart, useDelete } from "./queries";
 import { SelectionBar } from "./SelectionBar";
 import { useSelection } from "./selection";
 
 const route = getRouteApi("/");
+const idOf = (item: Item): string => item.id;
 
 /** Everything, newest first unless asked otherwise, narrowed by what the address says. */
 export function CollectionPage() {
@@ -24,7 +26,8 @@ export function CollectionPage() {
   const api = useApi();
   const client = useQueryClient();
   const query = useInfiniteQuery(itemsQuery(api, filters));
-  const items = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
+  const fetched = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
+  const items = useStaying(fetched, idOf);
   useEffect(() => setTrail(items.map(({ id }) => id)), [items]);
   const { selected, toggle, clear, all } = useSelection(items);
   const remove = useDelete();
@@ -53,7 +56,7 @@ export function CollectionPage() {
     return () => removeEventListener("keydown", onKey);
   }, [selected, clear]);
 
-  const total = query.data?.pages.at(-1)?.total ?? 0;
+  const total = (query.data?.pages.at(-1)?.total ?? 0) - (fetched.length - items.length);
   const change = (search: Filters) => void navigate({ search, replace: true });
   return (
     <>

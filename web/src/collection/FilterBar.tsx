@@ -1,10 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { t } from "../i18n";
-import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
 import { isNarrowed, SORTS, type Filters, type Sort, type Status } from "./filters";
-import { facetsQuery } from "./queries";
+import { useFacets } from "./queries";
 
 const CATEGORIES = 8;
 const TAGS = 12;
@@ -19,7 +17,7 @@ export function FilterBar({
   onChange: (filters: Filters) => void;
   withSort?: boolean;
 }) {
-  const { data: facets } = useQuery(facetsQuery(useApi(), filters));
+  const facets = useFacets(filters);
   const [isOpen, setOpen] = useState(Boolean(filters.tag ?? filters.from ?? filters.to ?? filters.status));
   const set = (change: { [Name in keyof Filters]: Filters[Name] | undefined }) => {
     const entries = Object.entries({ ...filters, ...change }).filter(
@@ -30,37 +28,40 @@ export function FilterBar({
   const toggled = <T,>(value: T, now: T | undefined): T | undefined => (now === value ? undefined : value);
   return (
     <div className="mb-4 flex flex-col gap-3">
-      <div
-        className="flex items-center gap-2 max-sm:-mx-3.5 max-sm:overflow-x-auto max-sm:px-3.5 max-sm:pb-1 sm:flex-wrap [&>*]:shrink-0"
-        role="group"
-        aria-label={t("collection.category")}
-      >
-        <Chip isOn={filters.favorite === true} onClick={() => set({ favorite: filters.favorite ? undefined : true })}>
-          <Icon name="star" size={16} filled={filters.favorite === true} />
-          {t("collection.favorites")}
-        </Chip>
-        {facets?.categories.slice(0, CATEGORIES).map(({ value, count }) => (
-          <Chip
-            key={value}
-            isOn={filters.category === value}
-            onClick={() => set({ category: toggled(value, filters.category) })}
-          >
-            {value} <span className="text-soft">{count}</span>
+      {/* One line whatever comes: what is below must not move when the counts arrive. */}
+      <div className="flex items-center gap-4 max-sm:-mx-3.5 max-sm:gap-2 max-sm:overflow-x-auto max-sm:px-3.5 max-sm:pb-1">
+        <div
+          className="flex min-w-0 grow items-center gap-2 max-sm:contents sm:-m-1 sm:overflow-x-auto sm:p-1 sm:[scrollbar-width:none] [&>*]:shrink-0"
+          role="group"
+          aria-label={t("collection.category")}
+        >
+          <Chip isOn={isOpen} onClick={() => setOpen(!isOpen)}>
+            <Icon name="filter" size={16} />
+            {t("collection.filters")}
           </Chip>
-        ))}
-        <Chip isOn={isOpen} onClick={() => setOpen(!isOpen)}>
-          <Icon name="filter" size={16} />
-          {t("collection.filters")}
-        </Chip>
-        {isNarrowed(filters) && (
-          <button
-            type="button"
-            className="button button-quiet button-small"
-            onClick={() => onChange(filters.sort ? { sort: filters.sort } : {})}
-          >
-            {t("collection.clear")}
-          </button>
-        )}
+          <Chip isOn={filters.favorite === true} onClick={() => set({ favorite: filters.favorite ? undefined : true })}>
+            <Icon name="star" size={16} filled={filters.favorite === true} />
+            {t("collection.favorites")}
+          </Chip>
+          {isNarrowed(filters) && (
+            <button
+              type="button"
+              className="button button-quiet button-small"
+              onClick={() => onChange(filters.sort ? { sort: filters.sort } : {})}
+            >
+              {t("collection.clear")}
+            </button>
+          )}
+          {facets?.categories.slice(0, CATEGORIES).map(({ value, count }) => (
+            <Chip
+              key={value}
+              isOn={filters.category === value}
+              onClick={() => set({ category: toggled(value, filters.category) })}
+            >
+              {value} <span className="text-soft">{count}</span>
+            </Chip>
+          ))}
+        </div>
         {withSort && <SortMenu sort={filters.sort} onSort={(sort) => set({ sort })} />}
       </div>
       {isOpen && (
@@ -104,7 +105,7 @@ function SortMenu({ sort, onSort }: { sort: Sort | undefined; onSort: (sort: Sor
   return (
     <select
       aria-label={t("collection.sort")}
-      className="field ml-auto min-h-8 w-auto py-0.5 text-sm"
+      className="field ml-auto min-h-8 w-auto shrink-0 py-0.5 text-sm"
       value={sort ?? SORTS[0]}
       onChange={(event) => onSort(event.target.value === SORTS[0] ? undefined : (event.target.value as Sort))}
     >

@@ -115,8 +115,11 @@ function onKey(
   if (to !== null) focus(to);
   else if (item && event.key === "x") onSelect(item, false);
   else if (item && event.key === "f") onFavorite(item);
-  else if (item && event.key === "Delete") onDelete(item);
-  else return;
+  else if (item && event.key === "Delete") {
+    onDelete(item);
+    // The one that moves into its place, or the last one.
+    focus(Math.max(0, Math.min(index, items.length - 2)));
+  } else return;
   event.preventDefault();
 }
 

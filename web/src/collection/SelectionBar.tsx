@@ -1,11 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { t } from "../i18n";
-import { useApi } from "../platform/context";
 import { Dialog } from "../ui/Dialog";
 import { Icon, type IconName } from "../ui/Icon";
-import { facetsQuery, useBatch, useDelete, type BatchAction } from "./queries";
+import { useBatch, useDelete, type BatchAction } from "./queries";
+import { asSpelled, useTags } from "./tags";
 
 /** What can be done with the selected pictures. */
 export function SelectionBar({
@@ -74,18 +73,20 @@ function Action({ icon, text, onClick }: { icon: IconName; text: string; onClick
   );
 }
 
-/** Tags for several pictures at once; those that are in use already are offered first. */
+const OFFERED = 30;
+
+/** Tags for several pictures at once, separated by commas; those that are in use already are offered. */
 function TagDialog({ onClose, onTags }: { onClose: () => void; onTags: (tags: string[]) => void }) {
-  const { data: facets } = useQuery(facetsQuery(useApi(), {}));
   const [text, setText] = useState("");
-  const tags = text
-    .split(",")
-    .map((tag) => tag.trim())
-    .filter(Boolean);
+  const pieces = text.split(",").map((tag) => tag.trim());
+  const whole = pieces.slice(0, -1).filter(Boolean);
+  const typed = pieces.at(-1) ?? "";
+  const known = useTags(typed);
+  const tags = [...new Set([...whole, typed].filter(Boolean).map((tag) => asSpelled(tag, known)))];
   return (
     <Dialog title={t("collection.tag")} onClose={onClose}>
       <form
-        className="flex flex-col gap-3"
+        className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
           if (tags.length > 0) onTags(tags);
@@ -93,19 +94,33 @@ function TagDialog({ onClose, onTags }: { onClose: () => void; onTags: (tags: st
       >
         <label className="flex flex-col gap-1">
           {t("item.tags")}
-          <input className="field" value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
+          <input
+            className="field"
+            value={text}
+            maxLength={200}
+            autoComplete="off"
+            placeholder={t("collection.tagHint")}
+            onChange={(event) => setText(event.target.value)}
+          />
         </label>
-        <div className="flex flex-wrap gap-2">
-          {facets?.tags.slice(0, 12).map(({ value }) => (
-            <button
-              key={value}
-              type="button"
-              className="chip"
-              onClick={() => setText([...new Set([...tags, value])].join(", "))}
-            >
-              {value}
-            </button>
-          ))}
+        <div
+          className="flex max-h-48 flex-wrap gap-2 overflow-y-auto p-1"
+          role="group"
+          aria-label={t("collection.tagsKnown")}
+        >
+          {known
+            .filter((tag) => !whole.includes(tag))
+            .slice(0, OFFERED)
+            .map((tag) => (
+              <button
+                key={tag}
+                type="button"
+                className="chip"
+                onClick={() => setText(`${[...whole, tag].join(", ")}, `)}
+              >
+                {tag}
+              </button>
+            ))}
         </div>
         <button type="submit" className="button button-primary" disabled={tags.length === 0}>
           {t("common.save")}

@@ -2,6 +2,7 @@ import {
   infiniteQueryOptions,
   queryOptions,
   useMutation,
+  useQuery,
   useQueryClient,
   type InfiniteData,
   type QueryClient,
@@ -11,6 +12,7 @@ import { ApiError, data, type Api, type Item, type Schemas } from "../platform/a
 import { useApi } from "../platform/context";
 import { tellProblem, toast } from "../ui/toasts";
 import { asQuery, type Filters } from "./filters";
+import { comeBack, leave, left, useStayingFacets } from "./leaving";
 
 type Pages = InfiniteData<Schemas["ItemPage"], string | null>;
 const PAGE = 100;
@@ -38,7 +40,7 @@ export const itemsQuery = (api: Api, filters: Filters) =>
 const isMoving = (pages: Pages | undefined): boolean =>
   pages?.pages.some((page) => page.items.some(({ status }) => status !== "ready" && status !== "failed")) ?? false;
 
-export const facetsQuery = (api: Api, filters: Filters) => {
+const facetsQuery = (api: Api, filters: Filters) => {
   const { sort: _, ...narrow } = filters;
   return queryOptions({
     queryKey: ["facets", narrow],
@@ -47,6 +49,11 @@ export const facetsQuery = (api: Api, filters: Filters) => {
     placeholderData: (previous) => previous,
   });
 };
+
+/** What there is to narrow by, with counts. */
+export function useFacets(filters: Filters): Schemas["FacetsOut"] | undefined {
+  return useStayingFacets(useQuery(facetsQuery(useApi(), filters)).data, filters);
+}
 
 export const itemQuery = (api: Api, itemId: string) =>
   queryOptions({
@@ -69,7 +76,7 @@ export function renewPart(client: QueryClient, itemId: string, part: Partial<Ite
   mapItems(client, (item) => (item.id === itemId ? { ...item, ...part } : item));
 }
 
-/** Takes items out of every list, before the server has. */
+/** Takes items out of every list. */
 export function takeOut(client: QueryClient, ids: ReadonlySet<string>): void {
   changePages(client, (page) => {
     const items = page.items.filter(({ id }) => !ids.has(id));
@@ -78,6 +85,8 @@ export function takeOut(client: QueryClient, ids: ReadonlySet<string>): void {
 }
 
 export function knownItem(client: QueryClient, itemId: string): Item | undefined {
+  const fetched = client.getQueryData<Item>(["item", itemId]);
+  if (fetched) return fetched;
   for (const [, pages] of client.getQueriesData<Pages>({ queryKey: ["items"] })) {
     for (const page of pages?.pages ?? []) {
       const found = page.items.find(({ id }) => id === itemId);
@@ -129,44 +138,52 @@ export function useEdit(item: Item) {
   });
 }
 
-const UNDO_MS = 6500;
-
-/** Deletes after a moment in which it can be undone; a page that is left deletes at once. */
+/** Deletes when the toast that offers to undo it goes: it is the only clock. Until then, nothing shows the items. */
 export function useDelete() {
   const api = useApi();
   const client = useQueryClient();
-  return (ids: string[]) => {
-    takeOut(client, new Set(ids));
-    let isUndone = false;
-    const run = async () => {
-      removeEventListener("pagehide", leave);
-      if (isUndone) return;
-      isUndone = true;
-      await deleteAll(api, ids).catch(tellProblem);
-      await refreshLists(client);
-    };
-    const leave = () => void run();
-    addEventListener("pagehide", leave);
-    setTimeout(() => void run(), UNDO_MS);
-    toast(ids.length === 1 ? t("item.deleted") : t("item.deletedMany", { count: ids.length }), {
-      action: {
-        label: t("common.undo"),
-        run: () => {
-          isUndone = true;
-          void refreshLists(client);
-        },
-      },
-    });
-  };
+  return (ids: string[]) => deleteLater(api, client, ids);
+}
+
+export function deleteLater(api: Pick<Api, "POST">, client: QueryClient, ids: string[]): void {
+  leave(ids.map((id) => [id, knownItem(client, id)]));
+  toast(ids.length === 1 ? t("item.deleted") : t("item.deletedMany", { count: ids.length }), {
+    action: { label: t("common.undo"), run: () => comeBack(ids) },
+    onGone: () => deleteNow(api, client, ids),
+  });
+}
+
+async function deleteNow(api: Pick<Api, "POST">, client: QueryClient, ids: string[]): Promise<void> {
+  try {
+    const kept = await deleteAll(api, ids);
+    const deleted = ids.filter((id) => !kept.includes(id));
+    takeOut(client, new Set(deleted));
+    left(deleted);
+    comeBack(kept);
+    if (kept.length > 0) tellProblem(t("collection.batchNot", { count: kept.length }));
+  } catch (error) {
+    comeBack(ids);
+    tellProblem(error);
+  }
+  await refreshLists(client);
 }
 
 const BATCH = 100;
+// Browsers let pages that are being left send 64 KiB (Fetch Standard, "keepalive"); a batch of ids is 4.
+const LAST_BATCHES = 12;
 
-async function deleteAll(api: Api, ids: string[]): Promise<void> {
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const body = { ids: ids.slice(start, start + BATCH), action: "delete" as const, tags: [] };
-    await api.POST("/items/batch", { body, keepalive: true });
-  }
+/** Returns the items that cannot be deleted now. All batches at once: a page that is left cannot send one after another. */
+async function deleteAll(api: Pick<Api, "POST">, ids: string[]): Promise<string[]> {
+  const batches = Array.from({ length: Math.ceil(ids.length / BATCH) }, (_, place) =>
+    ids.slice(place * BATCH, (place + 1) * BATCH),
+  );
+  const keepalive = batches.length <= LAST_BATCHES;
+  const answers = await Promise.all(
+    batches.map((each) =>
+      data(api.POST("/items/batch", { body: { ids: each, action: "delete", tags: [] }, keepalive })),
+    ),
+  );
+  return answers.flatMap((answer) => answer.not_possible);
 }
 
 export type BatchAction = Exclude<Schemas["BatchIn"]["action"], "delete">;
@@ -194,7 +211,7 @@ export function useBatch() {
           : t("collection.batchNot", { count: not.length }),
       );
       for (const id of done) void client.invalidateQueries({ queryKey: ["item", id] });
-      return refreshLists(client);
+      void refreshLists(client);
     },
     onError: tellProblem,
   });

@@ -36,6 +36,9 @@ export const asDay = (iso: string): string => day.format(new Date(iso));
 export const asMoment = (iso: string): string => moment.format(new Date(iso));
 export const asNumber = (value: number): string => numbers.format(value);
 
+const dollars = new Intl.NumberFormat(language, { style: "currency", currency: "USD", maximumFractionDigits: 2 });
+export const asDollars = (value: number): string => dollars.format(value);
+
 /** Bytes as people say them: `3.4 MB`. */
 export function asSize(bytes: number): string {
   const unit = bytes < 1e6 ? "kilobyte" : bytes < 1e9 ? "megabyte" : "gigabyte";

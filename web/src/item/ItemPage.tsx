@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useCanGoBack, useNavigate, useRouter } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { nameOf } from "../collection/Card";
+import { useIsLeaving } from "../collection/leaving";
 import { itemQuery, knownItem, renew, useDelete, useEdit } from "../collection/queries";
 import { t } from "../i18n";
 import { ApiError, data, type Item } from "../platform/api";
@@ -23,6 +24,8 @@ export function ItemPage() {
   const api = useApi();
   const client = useQueryClient();
   const query = useQuery({ ...itemQuery(api, itemId), placeholderData: () => knownItem(client, itemId) });
+  const isLeaving = useIsLeaving(itemId);
+  if (isLeaving) return <p className="my-16 text-center text-soft">{t("item.gone")}</p>;
   if (query.isError) {
     const isGone = query.error instanceof ApiError && query.error.status === 404;
     return <Problem error={isGone ? new Error(t("item.gone")) : query.error} onRetry={() => void query.refetch()} />;

@@ -1,11 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { nameOf } from "../collection/Card";
-import { facetsQuery, type Edit } from "../collection/queries";
+import { useFacets, type Edit } from "../collection/queries";
+import { asSpelled, useTags } from "../collection/tags";
 import { t } from "../i18n";
 import type { Item } from "../platform/api";
-import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
+
+const EVERYTHING = {};
 
 type OnEdit = (change: Partial<Edit>) => void;
 
@@ -82,7 +83,7 @@ function Yours() {
 }
 
 function Category({ item, onEdit }: { item: Item; onEdit: OnEdit }) {
-  const { data: facets } = useQuery(facetsQuery(useApi(), {}));
+  const facets = useFacets(EVERYTHING);
   const listId = useId();
   const analysed = item.latest_analysis?.category ?? null;
   const isOwn = item.category !== null && item.category !== analysed;
@@ -113,14 +114,12 @@ function Category({ item, onEdit }: { item: Item; onEdit: OnEdit }) {
 }
 
 function Tags({ item, onEdit }: { item: Item; onEdit: OnEdit }) {
-  const { data: facets } = useQuery(facetsQuery(useApi(), {}));
   const [text, setText] = useState("");
+  const known = useTags(text);
   const listId = useId();
-  const add = (tag: string) => {
-    const wanted = tag.trim();
-    // The spelling that is in use already wins over a new one.
-    const known = facets?.tags.find(({ value }) => value.toLowerCase() === wanted.toLowerCase())?.value ?? wanted;
-    if (known && !item.tags.includes(known)) onEdit({ tags: [...item.tags, known] });
+  const add = () => {
+    const tag = asSpelled(text.trim(), known);
+    if (tag && !item.tags.includes(tag)) onEdit({ tags: [...item.tags, tag] });
     setText("");
   };
   return (
@@ -144,7 +143,7 @@ function Tags({ item, onEdit }: { item: Item; onEdit: OnEdit }) {
           <form
             onSubmit={(event) => {
               event.preventDefault();
-              add(text);
+              add();
             }}
           >
             <input
@@ -158,12 +157,10 @@ function Tags({ item, onEdit }: { item: Item; onEdit: OnEdit }) {
             />
           </form>
           <datalist id={listId}>
-            {facets?.tags
-              .filter(({ value }) => !item.tags.includes(value))
-              .map(({ value, count }) => (
-                <option key={value} value={value}>
-                  {count}
-                </option>
+            {known
+              .filter((tag) => !item.tags.includes(tag))
+              .map((tag) => (
+                <option key={tag}>{tag}</option>
               ))}
           </datalist>
         </li>

@@ -1,8 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useStaying } from "../collection/leaving";
 import { t } from "../i18n";
-import { data } from "../platform/api";
+import { data, type SimilarResult } from "../platform/api";
 import { useApi } from "../platform/context";
+
+const idOf = (result: SimilarResult): string => result.item_id;
 
 export function Similar({ itemId }: { itemId: string }) {
   const api = useApi();
@@ -14,12 +17,13 @@ export function Similar({ itemId }: { itemId: string }) {
       ),
     staleTime: 5 * 60_000,
   });
-  if (!found || found.results.length === 0) return null;
+  const results = useStaying(found?.results, idOf);
+  if (results.length === 0) return null;
   return (
     <section>
       <h2 className="mb-3 text-lg font-bold">{t("item.similar")}</h2>
       <ul className="grid grid-cols-3 gap-2.5 sm:grid-cols-4 lg:grid-cols-6">
-        {found.results.map((result) => (
+        {results.map((result) => (
           <li key={result.item_id}>
             <Link
               to="/items/$itemId"

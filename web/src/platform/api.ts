@@ -6,6 +6,7 @@ import type { Session } from "./session";
 export type Item = components["schemas"]["ItemOut"];
 export type Analysis = components["schemas"]["AnalysisOut"];
 export type SearchResult = components["schemas"]["SearchResult"];
+export type SimilarResult = components["schemas"]["SimilarOut"]["results"][number];
 export type Schemas = components["schemas"];
 export type Api = ReturnType<typeof createApi>;
 
@@ -30,9 +31,10 @@ export function createApi(session: Session, baseUrl: string) {
 }
 
 async function sendWithToken(session: Session, request: Request): Promise<Response> {
-  const again = request.clone();
+  // A copy makes the body a stream, and that ends with the page: what is to outlive it is sent once.
+  const again = request.keepalive ? null : request.clone();
   const response = await send(request, await session.accessToken());
-  return response.status === 401 ? send(again, await session.accessToken({ fresh: true })) : response;
+  return response.status === 401 && again ? send(again, await session.accessToken({ fresh: true })) : response;
 }
 
 async function send(request: Request, token: string | null): Promise<Response> {

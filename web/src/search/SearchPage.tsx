@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { FilterBar } from "../collection/FilterBar";
 import { asQuery, isNarrowed } from "../collection/filters";
+import { useStaying } from "../collection/leaving";
 import { setTrail } from "../item/trail";
 import { t } from "../i18n";
 import { data, type Schemas, type SearchResult } from "../platform/api";
@@ -13,6 +14,7 @@ import { hasMark, plain } from "./marked";
 import { Marked } from "./Marked";
 
 const route = getRouteApi("/search");
+const idOf = (result: SearchResult): string => result.item_id;
 
 export function SearchPage() {
   const asked = route.useSearch();
@@ -22,9 +24,8 @@ export function SearchPage() {
   const [withScores, setScores] = useState(false);
   const go = (search: Search) => void navigate({ search });
   const found = query.data;
-  useEffect(() => {
-    if (found) setTrail(found.results.map((result) => result.item_id));
-  }, [found]);
+  const results = useStaying(found?.results, idOf);
+  useEffect(() => setTrail(results.map((result) => result.item_id)), [results]);
   useEffect(() => {
     document.title = `${q} · ${t("app.name")}`;
     return () => void (document.title = t("app.name"));
@@ -63,12 +64,13 @@ export function SearchPage() {
       />
       {found && found.degraded.length > 0 && (
         <p role="status" className="mb-4 rounded-2xl bg-mark px-4 py-2">
-          {t("search.degraded")}
+          {t(found.degraded.some((arm) => arm !== "agentic") ? "search.degraded" : "search.notPlanned")}
         </p>
       )}
+      {found?.agent_reasoning && <Steps steps={found.agent_reasoning} />}
       {query.isPending && <Skeleton />}
       {query.isError && <Problem error={query.error} onRetry={() => void query.refetch()} />}
-      {found && found.results.length === 0 && (
+      {found && results.length === 0 && (
         <Empty title={t("search.abstained", { query: q })} hint={t("search.abstainedHint")}>
           {mode !== "bm25" && (
             <button type="button" className="button" onClick={() => go({ ...filters, q, mode: "bm25" })}>
@@ -83,7 +85,7 @@ export function SearchPage() {
         </Empty>
       )}
       <ol className={`grid gap-3 lg:grid-cols-2 ${query.isPlaceholderData ? "opacity-60" : ""}`}>
-        {found?.results.map((result) => (
+        {results.map((result) => (
           <Result key={result.item_id} result={result} withScores={withScores} />
         ))}
       </ol>
@@ -114,8 +116,23 @@ function useSearch({ q, category, tag, favorite, from, to }: Search, mode: Mode)
       ),
     enabled: q.trim() !== "",
     placeholderData: (previous) => previous,
-    staleTime: 60_000,
+    // Planned once for a question: each time counts, and may be paid for.
+    staleTime: mode === "agentic" ? Infinity : 60_000,
+    ...(mode === "agentic" && { retry: false }),
   });
+}
+
+function Steps({ steps }: { steps: string[] }) {
+  return (
+    <details className="mb-4 rounded-2xl bg-sunk px-4 py-2 text-sm">
+      <summary className="cursor-pointer">{t("search.steps")}</summary>
+      <ol className="mt-2 list-decimal pl-5 text-soft">
+        {steps.map((step, place) => (
+          <li key={place}>{step}</li>
+        ))}
+      </ol>
+    </details>
+  );
 }
 
 function Result({ result, withScores }: { result: SearchResult; withScores: boolean }) {
@@ -127,7 +144,7 @@ function Result({ result, withScores }: { result: SearchResult; withScores: bool
       <Link
         to="/items/$itemId"
         params={{ itemId: result.item_id }}
-        className="flex gap-4 rounded-2xl border border-line bg-card p-3 hover:border-soft"
+        className="flex h-full gap-4 rounded-2xl border border-line bg-card p-3 hover:border-soft"
       >
         <img
           src={result.thumbnail_url}

@@ -1,6 +1,6 @@
 import { readFilters, type Filters } from "../collection/filters";
 
-export const MODES = ["hybrid", "bm25", "vector"] as const;
+export const MODES = ["hybrid", "bm25", "vector", "agentic"] as const;
 export type Mode = (typeof MODES)[number];
 
 /** A search as it stands in the address. */

@@ -49,7 +49,7 @@ export function UploadTray() {
           )}
         </div>
       </div>
-      <progress className="my-2 h-2 w-full accent-accent" max={1} value={overall} aria-label={t("upload.overall")} />
+      <progress className="meter my-2" max={1} value={overall} aria-label={t("upload.overall")} />
       <ul className="max-h-64 overflow-y-auto">
         {uploads.slice(0, SHOWN).map((upload) => (
           <Row key={upload.id} upload={upload} />
@@ -68,7 +68,7 @@ function Row({ upload }: { upload: Upload }) {
         <p className={upload.state === "failed" ? "text-danger" : "text-soft"}>{words(upload)}</p>
         {upload.state === "sending" && (
           <progress
-            className="h-1 w-full accent-accent"
+            className="meter h-1"
             max={1}
             value={upload.progress}
             aria-label={t("upload.progress", { name: upload.name })}
@@ -88,7 +88,7 @@ function Row({ upload }: { upload: Upload }) {
       {upload.state !== "done" && (
         <button
           type="button"
-          className="icon-button size-8"
+          className="icon-button size-8 shrink-0"
           aria-label={`${t("upload.remove")}: ${upload.name}`}
           onClick={() => void queue.remove(upload.id)}
         >

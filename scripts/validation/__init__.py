@@ -1,0 +1,1 @@
+"""A deployed cloud, proven in ten steps by a user of its own: `make test-infra`."""
