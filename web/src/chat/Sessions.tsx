@@ -49,7 +49,9 @@ function Row({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
       .then(refresh)
       .catch(tellProblem);
   return (
-    <li className={`group flex items-center rounded-xl max-lg:w-64 max-lg:shrink-0 ${isCurrent ? "bg-tint" : "hover:bg-sunk"}`}>
+    <li
+      className={`group flex items-center rounded-xl max-lg:w-64 max-lg:shrink-0 ${isCurrent ? "bg-tint" : "hover:bg-sunk"}`}
+    >
       <Link
         to="/chat"
         search={{ session: session.session_id }}
