@@ -57,17 +57,21 @@ class Place:
         return outputs.client(service, {"Region": self.region, **where})
 
 
-def run(place: Place, command: Sequence[str], *, report: Report | None = None) -> None:
+def run(place: Place, command: Sequence[str], *, report: Report | None = None, assembly: Path | None = None) -> None:
     """Run the CLI; `report` gets a word per resource as it goes, instead of people seeing it all.
+
+    Args:
+        assembly: what `synth` wrote, to be worked on instead of being made anew.
 
     Raises:
         CdkFailed: it did not end well.
     """
     context = {"cloud": place.cloud, "env": place.environment, **place.context}
-    arguments = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
+    choices = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
+    stack = [str(assembly)] if assembly else [f"{sys.executable} -m infrastructure.app", *choices]
     there = CREDENTIALS | {"AWS_ENDPOINT_URL": place.endpoint} if place.endpoint else {"AWS_REGION": place.region}
     process = subprocess.Popen(
-        [str(CLI), *command, "--app", f"{sys.executable} -m infrastructure.app", *arguments],
+        [str(CLI), *command, "--app", *stack],
         cwd=ROOT,
         env={**os.environ, **_QUIET, **there},
         stdout=subprocess.PIPE if report else None,
@@ -83,10 +87,10 @@ def run(place: Place, command: Sequence[str], *, report: Report | None = None) -
         raise CdkFailed("".join(said[-40:]))
 
 
-def run_or_fail(place: Place, command: Sequence[str]) -> None:
+def run_or_fail(place: Place, command: Sequence[str], *, assembly: Path | None = None) -> None:
     """As `run`, for people to see; ends the program where it fails."""
     try:
-        run(place, command)
+        run(place, command, assembly=assembly)
     except CdkFailed:
         fail("CDK failed, see above.")
 

@@ -5,9 +5,9 @@ CloudFormation puts back everything as it was, whatever becomes of this program 
 """
 
 import json
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -57,7 +57,7 @@ def deploy_local(
     return deploy(_local(endpoint, database_url, database_admin_url, choices or {}), report=report)
 
 
-def deploy(place: Place, *, report: Report | None = None) -> dict[str, str]:
+def deploy(place: Place, *, report: Report | None = None, assembly: Path | None = None) -> dict[str, str]:
     """Deploy the bundles that are there, and return the outputs. Where it fails it ends with why, and what serves."""
     if place.endpoint:
         _ensure_assets_bucket(place)
@@ -68,9 +68,10 @@ def deploy(place: Place, *, report: Report | None = None) -> dict[str, str]:
         # The moment names the deployment: one followed by an earlier one is undone (app/platform/custom_resource.py).
         command += ["--parameters", f"Deployment={began.isoformat(timespec='microseconds')}"]
         if place.endpoint:
-            command += ["--method", "direct", "--progress", "events", "--ci", "--output", f"{folder}/cdk.out"]
+            command += ["--method", "direct", "--progress", "events", "--ci"]
+        command += [] if assembly else ["--output", f"{folder}/cdk.out"]
         try:
-            cdk.run(place, command, report=report)
+            cdk.run(place, command, report=report, assembly=assembly)
         except cdk.CdkFailed as exc:
             _fail(place, began, said=str(exc))
         found: dict[str, str] = next(iter(json.loads(written.read_text()).values()))
@@ -157,7 +158,8 @@ def show_changes(cloud: Cloud = "local", environment: Environment = "dev", conte
     """Show what a deployment would change."""
     place = _place(cloud_name(cloud), environment, context)
     build(place.cloud)
-    _show_changes(place)
+    with _synthesized(place) as assembly:
+        cdk.run_or_fail(place, ["diff"], assembly=assembly)
 
 
 @app.command("deploy")
@@ -174,13 +176,14 @@ def deploy_and_tell(
     # What is deployed is what was there when the question was asked, not what is edited meanwhile.
     fingerprint = _fingerprint(place)
     build(place.cloud)
-    _show_changes(place)
-    if dry_run:
-        say("Nothing was deployed.")
-        return
-    agree(f"Deploy this to {_where(place)}?", yes=yes)
-    deployed.forget()
-    found = deploy(place)
+    with _synthesized(place) as assembly:
+        cdk.run_or_fail(place, ["diff"], assembly=assembly)
+        if dry_run:
+            say("Nothing was deployed.")
+            return
+        agree(f"Deploy this to {_where(place)}?", yes=yes)
+        deployed.forget()
+        found = deploy(place, assembly=assembly)
     if place.endpoint:
         web.publish_config(found, demo=users.demo_login())
         if not context:
@@ -253,12 +256,12 @@ def _resources(place: Place) -> tuple[list[str], list[str]]:
     return sorted(kept), sorted(deleted)
 
 
-def _show_changes(place: Place) -> None:
-    folder = tempfile.mkdtemp()
-    try:
-        cdk.run_or_fail(place, ["diff", "--output", folder])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def _synthesized(place: Place) -> Iterator[Path]:
+    """One assembly: what is shown is what is deployed, and nothing that is edited meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
+        yield Path(folder)
 
 
 def _check_bootstrapped(place: Place) -> None:

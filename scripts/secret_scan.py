@@ -23,6 +23,7 @@ ALLOWED = {
     ("app/platform/migrations.py", "Basic Auth Credentials"): "a URL that is put together from what AWS keeps",
     ("tests/infrastructure/test_clouds.py", "Basic Auth Credentials"): "an invented database URL",
     ("tests/integration/test_migrations.py", "Basic Auth Credentials"): "an invented password of a test's database",
+    ("tests/integration/test_database_commands.py", "Basic Auth Credentials"): "invented passwords in database URLs",
     ("tests/unit/platform/test_migrate_handler.py", "Basic Auth Credentials"): "an invented password in a URL",
     ("tests/integration/http_api/test_what_is_told.py", "JSON Web Token"): "a token that is looked for in logs",
 }
