@@ -3,11 +3,11 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { nameOf } from "../collection/Card";
 import { itemQuery } from "../collection/queries";
-import { t } from "../i18n";
+import { isKey, t } from "../i18n";
 import { data } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
-import type { Citation, Message } from "./conversation";
+import type { Citation, Message, Tool } from "./conversation";
 import { Sessions } from "./Sessions";
 import { useConversation } from "./useConversation";
 
@@ -106,7 +106,7 @@ function Bubble({ message }: { message: Message }) {
         <ul className="mb-2 flex flex-wrap gap-2">
           {message.tools.map((tool, place) => (
             <li key={place} className="rounded-full bg-sunk px-3 py-1 text-xs text-soft">
-              {t("chat.tool", { tool: `${tool.tool} ${summary(tool.input)}` })}
+              {asStep(tool)}
             </li>
           ))}
         </ul>
@@ -122,11 +122,12 @@ function Bubble({ message }: { message: Message }) {
   );
 }
 
-/** A tool's input in a few words. */
-function summary(input: unknown): string {
-  if (typeof input !== "object" || input === null) return "";
-  const words = Object.values(input).filter((value) => typeof value === "string" || typeof value === "number");
-  return words.length > 0 ? `“${words.join(", ").slice(0, 60)}”` : "";
+/** What was looked for, in a few words. */
+function asStep({ tool, input }: Tool): string {
+  const key = `chat.tool.${tool}`;
+  if (!isKey(key)) return t("chat.tool.other", { tool });
+  const query = typeof input === "object" && input !== null && "query" in input ? String(input.query) : "";
+  return t(key, { about: query && `“${query.slice(0, 60)}”` }).trim();
 }
 
 function Citations({ citations }: { citations: Citation[] }) {

@@ -52,8 +52,11 @@ export const en = {
   "search.tryWords": "Search by words alone",
   "search.clearFilters": "Search without filters",
   "search.askInstead": "Ask about it in chat",
-  "search.degraded": "Searching by meaning is not available right now: these are matches by words.",
-  "search.notPlanned": "Searching in several steps is not possible right now: these are matches by words and meaning.",
+  "search.degraded.vector": "Searching by meaning is not available right now: these are matches by words.",
+  "search.degraded.former_model":
+    "Some pictures are still being indexed anew. Until then they are found by words only.",
+  "search.degraded.agentic":
+    "Searching in several steps is not possible right now: these are matches by words and meaning.",
   "search.steps": "How it was searched for",
   "search.why": "Why",
   "search.scores": "Scores",
@@ -195,7 +198,12 @@ export const en = {
   "chat.you": "You",
   "chat.answer": "Answer",
   "chat.thinking": "Looking",
-  "chat.tool": "Looked with {tool}",
+  "chat.tool.search_collection": "Searched your pictures {about}",
+  "chat.tool.get_item": "Read a picture closely",
+  "chat.tool.similar_items": "Looked for similar pictures",
+  "chat.tool.collection_overview": "Counted your pictures",
+  "chat.tool.search_web": "Searched the web {about}",
+  "chat.tool.other": "Looked with {tool}",
   "chat.citations": "From your pictures",
   "chat.emptyTitle": "Ask in your own words",
   "chat.emptyHint":

@@ -9,6 +9,10 @@ const plurals = new Intl.PluralRules(language);
 const numbers = new Intl.NumberFormat(language);
 
 export type Key = keyof Catalogue;
+
+/** Whether there is a text for what the server named. */
+export const isKey = (name: string): name is Key => name in en;
+
 type Values = Record<string, string | number>;
 
 /**

@@ -5,7 +5,7 @@ import { FilterBar } from "../collection/FilterBar";
 import { asQuery, isNarrowed } from "../collection/filters";
 import { useStaying } from "../collection/leaving";
 import { setTrail } from "../item/trail";
-import { t } from "../i18n";
+import { isKey, t } from "../i18n";
 import { data, type Schemas, type SearchResult } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Empty, Problem } from "../ui/Problem";
@@ -64,7 +64,11 @@ export function SearchPage() {
       />
       {found && found.degraded.length > 0 && (
         <p role="status" className="mb-4 rounded-2xl bg-mark px-4 py-2">
-          {t(found.degraded.some((arm) => arm !== "agentic") ? "search.degraded" : "search.notPlanned")}
+          {found.degraded
+            .map((part) => `search.degraded.${part}`)
+            .filter(isKey)
+            .map((key) => t(key))
+            .join(" ")}
         </p>
       )}
       {found?.agent_reasoning && <Steps steps={found.agent_reasoning} />}
