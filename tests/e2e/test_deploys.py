@@ -75,7 +75,7 @@ def everybody(cloud: LocalCloud) -> dict[str, Any]:
     return {name: versions.of_function(name, cloud.outputs) for name in bundle.FUNCTIONS}
 
 
-def test_a_deployment_shows_its_changes_and_every_function_then_says_its_version(
+def test_every_function_says_the_version_deployed_also_when_one_was_replaced_without_the_stack(
     cloud: LocalCloud, versioned: Callable[[str], Version]
 ) -> None:
     new = versioned("aaaa1")
@@ -86,6 +86,17 @@ def test_a_deployment_shows_its_changes_and_every_function_then_says_its_version
     assert "AWS::Lambda::Function" in done.stdout + done.stderr
     assert "9.9.9, commit aaaa1 of 2026-11-21T12:00:00+00:00 serves" in done.stdout
     assert answered(cloud) == new.info
+    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, new.info)
+
+    by_hand = versioned("ffff6")
+    for name in ("api", "cleanup"):
+        code_only.put(name, by_hand.folder / name, cloud.outputs)
+    between = answered(cloud)
+    again = deploy(new)
+
+    assert between == by_hand.info
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "cleanup ran 9.9.9, commit ffff6" in again.stdout
     assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, new.info)
 
 
@@ -112,50 +123,27 @@ def database(cloud: LocalCloud, question: str) -> list[Any]:
         return connection.execute(question.encode()).fetchall()
 
 
-def test_a_version_whose_smoke_fails_is_rolled_back(cloud: LocalCloud, versioned: Callable[[str], Version]) -> None:
-    before = everybody(cloud)
-    broken = versioned("cccc3")
-    broken.write("api/handler.py", BROKEN_HANDLER)
-
-    done = deploy(broken)
-
-    assert done.returncode == 1
-    assert "rolled back; the version before serves" in done.stdout
-    assert "The smoke test of the new version" in done.stdout
-    assert "a_module_that_nobody_bundled" in done.stdout
-    assert everybody(cloud) == before
-    assert answered(cloud) == before["api"]
-
-
-def test_after_a_failure_the_mended_version_is_deployed(cloud: LocalCloud, versioned: Callable[[str], Version]) -> None:
-    version = versioned("dddd4")
-    handler = (version.folder / "embedder" / "handler.py").read_text()
-    version.write("embedder/handler.py", BROKEN_HANDLER)
-    failed = deploy(version)
-    version.write("embedder/handler.py", handler)
-
-    done = deploy(version)
-
-    assert failed.returncode == 1
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert answered(cloud) == version.info
-
-
-def test_a_redeployment_without_changes_replaces_what_was_put_there_without_the_stack(
+def test_a_version_whose_smoke_fails_is_rolled_back_and_the_mended_one_is_deployed(
     cloud: LocalCloud, versioned: Callable[[str], Version]
 ) -> None:
-    version, by_hand = versioned("eeee5"), versioned("ffff6")
-    assert deploy(version).returncode == 0
-    for name in ("api", "cleanup"):
-        code_only.put(name, by_hand.folder / name, cloud.outputs)
-    between = answered(cloud)
+    before = everybody(cloud)
+    version = versioned("cccc3")
+    handler = (version.folder / "api" / "handler.py").read_text()
+    version.write("api/handler.py", BROKEN_HANDLER)
 
-    done = deploy(version)
+    failed = deploy(version)
+    between, said = answered(cloud), everybody(cloud)
+    version.write("api/handler.py", handler)
+    mended = deploy(version)
 
-    assert between == by_hand.info
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "cleanup ran 9.9.9, commit ffff6" in done.stdout
-    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, version.info)
+    assert failed.returncode == 1
+    assert "rolled back; the version before serves" in failed.stdout
+    assert "The smoke test of the new version" in failed.stdout
+    assert "a_module_that_nobody_bundled" in failed.stdout
+    assert said == before
+    assert between == before["api"]
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert answered(cloud) == version.info
 
 
 def test_code_only_leaves_what_ran_where_the_new_code_does_not_start(

@@ -1,7 +1,8 @@
 """README.md and docs/*.md, as somebody who types their commands in: each runs, or a test that is named here runs it.
 
-A block of ```sh (or bash) is run on the tests' cloud. A block of ```sh aws, and a line with CLOUD=aws anywhere, needs
-an account: the target, its variables and the options behind them are checked, and nothing is run.
+A block of ```sh (or bash) is run on the tests' cloud. A block of ```sh aws, a line with CLOUD=aws anywhere, and one of
+AWS's or CDK's own commands need an account: the target, its variables and the options behind them are checked, and
+nothing is run.
 """
 
 import importlib
@@ -36,7 +37,7 @@ COVERED = {
     ),
     r"make test": ".ci/run",
     r"make (infra-deploy|infra-diff)": (
-        "tests/e2e/test_deploys.py::test_a_deployment_shows_its_changes_and_every_function_then_says_its_version"
+        "tests/e2e/test_deploys.py::test_every_function_says_the_version_deployed_also_when_one_was_replaced_without_the_stack"
     ),
     r"make migrate-.*": "tests/e2e/test_migrating.py::test_the_commands_of_the_page_take_everything_over",
     r"make test-infra": "tests/e2e/test_operating.py::test_the_cloud_passes_its_validation_and_nothing_of_it_stays",
@@ -76,7 +77,7 @@ class Block:
         return "\n".join(line for line in self.lines if not self.needs_aws(line) and covered_by(line) is None)
 
     def needs_aws(self, line: str) -> bool:
-        return self.of_aws or "CLOUD=aws" in line
+        return self.of_aws or "CLOUD=aws" in line or Path(line.split()[0]).name in {"aws", "cdk"}
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -109,8 +110,8 @@ def test_a_block_runs_as_it_stands(block: Block, cloud: LocalCloud) -> None:
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    without = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-    environment = {name: value for name, value in os.environ.items() if name not in without}
+    # Without the caller's AWS settings: nothing of this may ever reach an account.
+    environment = {name: value for name, value in os.environ.items() if not re.match("AWS_|MAKE|MFLAGS", name)}
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-s"],
         input=script,
