@@ -1,9 +1,9 @@
-"""The five experiments that gate a release, with few items: `make faults` runs all of them with many."""
+"""The four experiments that gate a release, with few items: `make faults` runs all of them with many."""
 
 from collections.abc import Callable
 from functools import partial
 
-from tests.faults import crashes, deletes, delivery, jobs
+from tests.faults import crashes, deletes, delivery
 from tests.faults.cloud import FaultCloud
 from tests.faults.findings import Finding
 from tests.faults.run import perform
@@ -31,7 +31,3 @@ def test_refused_and_lost_publishes_leave_nothing_stuck(fault_cloud: FaultCloud)
 
 def test_items_deleted_on_their_way_leave_nothing_behind(fault_cloud: FaultCloud) -> None:
     assert broken(fault_cloud, 10, partial(deletes.deleted_on_the_way, items=8, within_s=2)) == []
-
-
-def test_export_and_deletion_end_well_whenever_their_worker_is_killed(fault_cloud: FaultCloud) -> None:
-    assert broken(fault_cloud, 11, partial(jobs.killed_jobs, items=2)) == []

@@ -73,7 +73,8 @@ def database_pool(app_url: str) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(scope="session")
+# The role may hold two connections, so that a pool that stayed open would leave none to the next module.
+@pytest.fixture(scope="module")
 def cleanup_pool(cleanup_url: str) -> Iterator[Database]:
     database = Database(DatabaseSettings(database_url=cleanup_url, database_pool_size=2))
     yield database

@@ -23,6 +23,8 @@ MODEL = "test-model"
 # Fusion by ranks, as these tests work it out; test_search_answers.py has fusion by scores.
 SETTINGS = SearchSettings(hybrid_fusion="ranks")
 NOWHERE = SearchFilter()
+# What the statement ranks; an agentic search is several of these (app/search/agentic.py).
+RANKINGS = (SearchType.BM25, SearchType.VECTOR, SearchType.HYBRID)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from app.search.models import DIMENSIONS, Hit, SearchFilter, SearchType
 from app.search.store import SearchStore
 from tests.integration.searching import (
     NOWHERE,
+    RANKINGS,
     Tenant,
     assert_reads_one_tenant,
     explained,
@@ -82,7 +83,7 @@ FILTERS = [
 
 
 @pytest.mark.parametrize("narrow", FILTERS, ids=str)
-@pytest.mark.parametrize("search_type", SearchType)
+@pytest.mark.parametrize("search_type", RANKINGS)
 def test_where_every_signature_is_followed_up_nothing_differs(
     collection: Tenant, search_type: SearchType, narrow: SearchFilter
 ) -> None:
@@ -128,7 +129,7 @@ def test_random_collections_are_searched_alike(
         tenant.add(text, vector=vectors[position - 1])
 
     exact, large = both(tenant)
-    for search_type in SearchType:
+    for search_type in RANKINGS:
         expected = exact.ranking(query, search_type, vector=vectors[-1])
         found = large.ranking(query, search_type, vector=vectors[-1])
         assert identities(found.hits) == identities(expected.hits)

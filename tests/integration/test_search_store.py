@@ -23,6 +23,7 @@ from app.search import store
 from app.search.models import DIMENSIONS, Document, Hit, SearchFilter, SearchType
 from tests.integration.searching import (
     NOWHERE,
+    RANKINGS,
     Tenant,
     assert_reads_one_tenant,
     explained,
@@ -171,7 +172,7 @@ def test_a_lexeme_with_a_quote_in_it_is_found(tenant: Tenant) -> None:
 
 
 def test_an_empty_tenant_has_nothing_to_find(tenant: Tenant) -> None:
-    for search_type in SearchType:
+    for search_type in RANKINGS:
         assert tenant.search("lemon", search_type, vector=pointing(0)) == []
 
 
@@ -427,7 +428,7 @@ def test_a_deleted_item_is_not_found_from_the_first_moment(tenant: Tenant) -> No
     kept, gone = tenant.add("lemon"), tenant.add("lemon")
     ItemStore(tenant.database).mark_deleted(tenant.user_id, gone)
 
-    for search_type in SearchType:
+    for search_type in RANKINGS:
         found = tenant.search("lemon", search_type, vector=pointing(0))
         assert [hit.item_id for hit in found] == [kept]
 
@@ -479,7 +480,7 @@ def test_what_search_reads_has_b_trees_that_begin_with_the_tenant_and_nothing_ap
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize("options", ["FORMAT JSON", "FORMAT JSON, GENERIC_PLAN"], ids=["these values", "any values"])
 @pytest.mark.parametrize("narrow", [NOWHERE, SearchFilter(category="recipe"), SearchFilter(tags=["red"])], ids=str)
-@pytest.mark.parametrize("search_type", SearchType)
+@pytest.mark.parametrize("search_type", RANKINGS)
 def test_a_search_reads_its_tenants_rows_and_no_others(
     app_url: str, options: str, narrow: SearchFilter, search_type: SearchType
 ) -> None:

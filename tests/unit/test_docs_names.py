@@ -15,7 +15,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
 # Where a path that is named without its folder may be.
 BESIDE = ("", "app/platform", "lambdas/api", "tests", "docs", "app/items")
 # Made while one works, and not a part of the project.
-MADE = {".local-outputs.json", ".aws-outputs.json", "build/sbom"}
+MADE = {".local-outputs.json", ".aws-outputs.json", "build/sbom", "reports/faults.md"}
 
 
 def quoted(page: str) -> list[str]:
