@@ -33,9 +33,14 @@ def follow(
     while True:
         for event in events(function, found, since=since - _LATE_S if seen else since):
             written = event["timestamp"] / 1000
-            if event["eventId"] not in seen:
-                seen[event["eventId"]] = written
+            if (identity := _identity(event)) not in seen:
+                seen[identity] = written
                 since = max(since, written)
                 yield event
-        seen = {event_id: written for event_id, written in seen.items() if written >= since - _LATE_S}
+        seen = {identity: written for identity, written in seen.items() if written >= since - _LATE_S}
         pause(_LOOK_AGAIN_S)
+
+
+def _identity(event: dict[str, Any]) -> str:
+    """AWS numbers its events; the local cloud numbers those alone that were put there by an API call."""
+    return event.get("eventId") or f"{event.get('logStreamName')} {event['timestamp']} {event['message']}"

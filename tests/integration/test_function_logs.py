@@ -5,6 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -59,6 +60,25 @@ def test_every_line_is_told_once_also_one_that_comes_late() -> None:
 
     assert first == ["long ago", "just now"]
     assert sorted(then) == ["and on", "of another worker"]
+
+
+def test_lines_without_a_number_are_told_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the local cloud gives what functions print."""
+    numbered = function_logs.events
+
+    def bare(*arguments: Any, **options: Any) -> Iterator[dict[str, Any]]:
+        yield from ({**event, "eventId": None} for event in numbered(*arguments, **options))
+
+    monkeypatch.setattr(function_logs, "events", bare)
+    looks = iter(range(100))
+    write("first")
+    lines = function_logs.follow("api", FOUND, since=time.time() - 60, pause=lambda _: next(looks))
+
+    told = [next(lines)["message"]]
+    write("second")
+    told.append(next(lines)["message"])
+
+    assert told == ["first", "second"]
 
 
 def test_a_log_is_printed_and_a_function_that_is_none_is_told_which_there_are() -> None:

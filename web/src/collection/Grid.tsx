@@ -23,7 +23,7 @@ export interface GridProps {
 export function Grid(props: GridProps) {
   const { items, onEnd } = props;
   const list = useRef<HTMLDivElement>(null);
-  const width = useWidth(list);
+  const { width, top } = usePlace(list);
   const rows = useMemo(
     () => justify(items, ratioOf, { width, target: width < SMALL ? 140 : 220, gap: GAP }),
     [items, width],
@@ -36,7 +36,7 @@ export function Grid(props: GridProps) {
     count: width > 0 ? rows.length : 0,
     estimateSize: (index) => (rows[index]?.height ?? 0) + GAP,
     overscan: 4,
-    scrollMargin: list.current?.offsetTop ?? 0,
+    scrollMargin: top,
   });
   useEffect(() => virtual.measure(), [rows, virtual]);
   const shown = virtual.getVirtualItems();
@@ -88,16 +88,24 @@ export function Grid(props: GridProps) {
 
 const ratioOf = (item: Item): number => (item.width && item.height ? item.width / item.height : 1);
 
-function useWidth(element: React.RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0);
+/** Where the list is. Read when the page changes its size, not at every frame: reading it makes the browser lay out. */
+function usePlace(element: React.RefObject<HTMLElement | null>): { width: number; top: number } {
+  const [place, setPlace] = useState({ width: 0, top: 0 });
   useLayoutEffect(() => {
-    if (!element.current) return;
-    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)));
-    observer.observe(element.current);
-    setWidth(element.current.clientWidth);
+    const node = element.current;
+    if (!node) return;
+    const look = () =>
+      setPlace((before) => {
+        const now = { width: node.clientWidth, top: node.offsetTop };
+        return now.width === before.width && now.top === before.top ? before : now;
+      });
+    const observer = new ResizeObserver(look);
+    observer.observe(node);
+    observer.observe(document.body);
+    look();
     return () => observer.disconnect();
   }, [element]);
-  return width;
+  return place;
 }
 
 /** Arrows walk through the pictures; x selects, f marks a favourite, Delete deletes. */
