@@ -37,6 +37,10 @@ FORM = "multipart/form-data; boundary=limit"
 IMAGE_PART = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\nbytes'
 
 
+# Longer than the tests of a module take on a slow machine.
+_TOKEN_S = 4 * 3600
+
+
 class Pool:
     """A user pool: signs tokens, and serves its public key on the loopback interface."""
 
@@ -70,7 +74,7 @@ class Pool:
             "client_id": CLIENT_ID,
             "token_use": "access",
             "iat": now,
-            "exp": now + 600,
+            "exp": now + _TOKEN_S,
         }
         return jwt.encode(claims | changes, self._private, "RS256", headers={"kid": KID})
 
