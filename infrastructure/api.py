@@ -7,6 +7,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -17,6 +18,7 @@ from infrastructure.clouds import Cloud
 from infrastructure.conversations import Conversations, expiring_table
 from infrastructure.database import Database
 from infrastructure.nag import accept
+from infrastructure.permissions import ROWS
 from infrastructure.pipeline import allow_publishing, allow_reading_parameters
 from infrastructure.python_function import PythonFunction
 from infrastructure.storage import EVERY_KIND, Storage
@@ -91,6 +93,16 @@ class HttpGateway(Construct):
         )
 
 
+def answered_by(function: lambda_.Function) -> integrations.HttpLambdaIntegration:
+    """A function as what answers routes, with one permission for all of them."""
+    return integrations.HttpLambdaIntegration(
+        "Function",
+        function,
+        payload_format_version=apigatewayv2.PayloadFormatVersion.VERSION_2_0,
+        scope_permission_to_route=False,
+    )
+
+
 class Api(Construct):
     def __init__(
         self,
@@ -121,18 +133,15 @@ class Api(Construct):
                 **cloud.embedding_settings,
                 **cloud.usage_settings,
                 **cloud.tracing_settings,
+                **conversations.settings,
                 "REQUESTS_TABLE": self.requests.table_name,
                 "REQUESTS_PER_MINUTE": str(cloud.requests_per_minute),
-                "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
-                "SESSIONS_TABLE": conversations.sessions.table_name,
             },
         )
         database.connect(self.function, role=APP_ROLE)
         storage.allow(self.function, read=[*EVERY_KIND, "exports"], write=["images"], delete=EVERY_KIND)
         conversations.checkpoints.grant(self.function, "dynamodb:DescribeTable")
-        self.requests.grant(
-            self.function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
-        )
+        self.requests.grant(self.function, *ROWS)
         # New renditions, a new analysis and a rebuilt index enter the pipeline at different stages.
         allow_publishing(self.function, ImageUploaded, ImageProcessed, AnalysisComplete, JobRequested)
         auth.allow(self.function, "cognito-idp:AdminGetUser")
@@ -143,12 +152,7 @@ class Api(Construct):
         self._route(gateway.api)
 
     def _route(self, api: apigatewayv2.HttpApi) -> None:
-        integration = integrations.HttpLambdaIntegration(
-            "Function",
-            self.function,
-            payload_format_version=apigatewayv2.PayloadFormatVersion.VERSION_2_0,
-            scope_permission_to_route=False,
-        )
+        integration = answered_by(self.function)
         api.add_routes(
             path="/{proxy+}",
             methods=[apigatewayv2.HttpMethod.ANY],

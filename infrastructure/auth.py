@@ -2,12 +2,13 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infrastructure.clouds import Cloud, issuer
+from infrastructure.clouds import Cloud
+from infrastructure.hosts import issuer
 from infrastructure.nag import accept
+from infrastructure.permissions import allow
 
 
 class Auth(Construct):
@@ -28,7 +29,7 @@ class Auth(Construct):
     def allow(self, function: lambda_.Function, *actions: str) -> None:
         """Let a function look at users, or do something to them, by their id."""
         function.add_environment("COGNITO_USER_POOL_ID", self.user_pool.user_pool_id)
-        function.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[self.user_pool.user_pool_arn]))
+        allow(function, *actions, on=[self.user_pool.user_pool_arn])
 
     def _user_pool(self, cloud: Cloud) -> cognito.UserPool:
         pool = cognito.UserPool(

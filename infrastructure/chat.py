@@ -2,18 +2,18 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from app.platform.concurrency import APP_ROLE
-from infrastructure.api import HttpGateway
+from infrastructure.api import HttpGateway, answered_by
 from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import SESSIONS_BY_ACTIVITY, Conversations
 from infrastructure.database import Database
+from infrastructure.permissions import ROWS, allow
 from infrastructure.pipeline import allow_claude_on_bedrock, allow_reading_parameters
 from infrastructure.python_function import PythonFunction
 from infrastructure.realtime import WebSocketGateway
@@ -55,10 +55,9 @@ class Chat(Construct):
                 **cloud.embedding_settings,
                 **cloud.usage_settings,
                 **cloud.tracing_settings,
+                **conversations.settings,
                 "REQUESTS_TABLE": requests.table_name,
                 "REQUESTS_PER_MINUTE": str(cloud.requests_per_minute),
-                "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
-                "SESSIONS_TABLE": conversations.sessions.table_name,
                 "CONNECTIONS_TABLE": conversations.connections.table_name,
                 "WEBSOCKET_CALLBACK_URL": live.callback_url,
             },
@@ -81,22 +80,19 @@ class Chat(Construct):
         function.add_environment("CHAT_FUNCTION_NAME", self.function.function_name)
         if waits_s is not None:
             function.add_environment("CHAT_WAIT_S", str(waits_s))
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function_arn])
-        )
+        allow(function, "lambda:InvokeFunction", on=[self.function.function_arn])
 
     def _allow_tables(self, conversations: Conversations, requests: dynamodb.Table) -> None:
-        row = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
-        checkpoints = ("GetItem", "Query", "PutItem", "BatchGetItem", "BatchWriteItem")
         sessions = conversations.sessions.table_arn
-        granted = {
-            requests.table_arn: row,
-            sessions: row,
-            f"{sessions}/index/{SESSIONS_BY_ACTIVITY}": ("dynamodb:Query",),
-            conversations.checkpoints.table_arn: tuple(f"dynamodb:{action}" for action in checkpoints),
-        }
-        for resource, actions in granted.items():
-            self.function.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[resource]))
+        allow(self.function, *ROWS, on=[requests.table_arn])
+        allow(self.function, *ROWS, on=[sessions])
+        allow(self.function, "dynamodb:Query", on=[f"{sessions}/index/{SESSIONS_BY_ACTIVITY}"])
+        checkpoints = ("GetItem", "Query", "PutItem", "BatchGetItem", "BatchWriteItem")
+        allow(
+            self.function,
+            *(f"dynamodb:{action}" for action in checkpoints),
+            on=[conversations.checkpoints.table_arn],
+        )
 
     def _allow_itself(self) -> None:
         """A request has its turn answered by another invocation. A policy apart: the role's own comes before the
@@ -111,12 +107,7 @@ class Chat(Construct):
         )
 
     def _route(self, api: apigatewayv2.HttpApi, authorizer: apigatewayv2.IHttpRouteAuthorizer) -> None:
-        integration = integrations.HttpLambdaIntegration(
-            "Function",
-            self.function,
-            payload_format_version=apigatewayv2.PayloadFormatVersion.VERSION_2_0,
-            scope_permission_to_route=False,
-        )
+        integration = answered_by(self.function)
         for path in PATHS:
             api.add_routes(
                 path=path, methods=[apigatewayv2.HttpMethod.ANY], integration=integration, authorizer=authorizer

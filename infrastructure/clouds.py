@@ -1,45 +1,35 @@
-"""Everything that differs between AWS and the local cloud. No other module asks which cloud it is on."""
+"""Everything that differs between AWS and the local cloud; addresses in hosts.py. Nobody else asks which it is on."""
 
 import json
-import os
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aws_cdk import (
-    Aws,
     CliCredentialsStackSynthesizer,
     DefaultStackSynthesizer,
-    Fn,
     IStackSynthesizer,
     RemovalPolicy,
 )
-from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_cloudfront as cloudfront
-from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from constructs import Node
 
 from app.platform import concurrency
 from app.platform.settings import UsageSettings
-from infrastructure.nag import accept
+from infrastructure import context
+from infrastructure.hosts import LOCAL_ENDPOINT, AwsHosts, Hosts, LocalHosts
 
 CloudName = Literal["aws", "local"]
 ROOT = Path(__file__).resolve().parents[1]
-# Where AWS WAF keeps what is for CloudFront. AWS WAF Developer Guide, "How AWS WAF works with CloudFront".
-FIREWALL_REGION = "us-east-1"
 # How far back one can go: the database's backups, and old versions of objects.
 BACKUP_DAYS = 7
-LOCAL_ENDPOINT = "http://127.0.0.1:4566"
 # Where `cdk deploy` puts the bundles of the local cloud: one bucket, made by a single call, spares the bootstrap stack.
 LOCAL_ASSETS_BUCKET = "collections-assets"
 
@@ -72,151 +62,6 @@ class GivenDatabase:
 
     url: str
     admin_url: str
-
-
-class Hosts(Protocol):
-    """The forms that addresses take. Arguments and answers may be CDK tokens."""
-
-    @property
-    def endpoint(self) -> str | None:
-        """Where the AWS SDKs must be pointed, or None where their own default is right."""
-        ...
-
-    def api_url(self, api_id: str) -> str: ...
-
-    def api_origin(self, api_id: str) -> cloudfront.IOrigin: ...
-
-    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None: ...
-
-    def websocket_url(self, api_id: str, stage: str) -> str: ...
-
-    def websocket_callback_url(self, api_id: str, stage: str) -> str: ...
-
-    def web_url(self, distribution: cloudfront.IDistribution) -> str: ...
-
-    def jwks_url(self, user_pool_id: str) -> str: ...
-
-    def sign_in_prefix(self, environment: str) -> str:
-        """The hosted login's domain prefix: unique in its region."""
-        ...
-
-    def sign_in_url(self, prefix: str) -> str: ...
-
-    def cognito_url(self) -> str:
-        """Where a browser calls Cognito's own API."""
-        ...
-
-    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
-        """The origins that presigned URLs of this bucket can have."""
-        ...
-
-
-class AwsHosts:
-    endpoint = None
-
-    def api_url(self, api_id: str) -> str:
-        return f"https://{self._api_domain(api_id)}"
-
-    def api_origin(self, api_id: str) -> cloudfront.IOrigin:
-        return origins.HttpOrigin(self._api_domain(api_id))
-
-    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None:
-        api.add_property_override("CorsConfiguration", cors)
-
-    def websocket_url(self, api_id: str, stage: str) -> str:
-        return f"wss://{self._api_domain(api_id)}/{stage}"
-
-    def websocket_callback_url(self, api_id: str, stage: str) -> str:
-        return f"https://{self._api_domain(api_id)}/{stage}"
-
-    def web_url(self, distribution: cloudfront.IDistribution) -> str:
-        return f"https://{distribution.distribution_domain_name}"
-
-    def jwks_url(self, user_pool_id: str) -> str:
-        return f"{issuer(user_pool_id)}/.well-known/jwks.json"
-
-    def sign_in_prefix(self, environment: str) -> str:
-        return Fn.join("-", ["collections", environment, Aws.ACCOUNT_ID])
-
-    def sign_in_url(self, prefix: str) -> str:
-        return f"https://{prefix}.auth.{Aws.REGION}.amazoncognito.com"
-
-    def cognito_url(self) -> str:
-        return f"https://cognito-idp.{Aws.REGION}.amazonaws.com"
-
-    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
-        domains = (bucket.bucket_regional_domain_name, bucket.bucket_dual_stack_domain_name, bucket.bucket_domain_name)
-        return [f"https://{domain}" for domain in domains]
-
-    @staticmethod
-    def _api_domain(api_id: str) -> str:
-        return f"{api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
-
-
-@dataclass(frozen=True)
-class LocalHosts:
-    """One port serves everything. Path forms, because `*.localhost` resolves in browsers but not in Python."""
-
-    endpoint: str = LOCAL_ENDPOINT
-
-    def api_url(self, api_id: str) -> str:
-        # The $default stage has no segment of its own, as on AWS.
-        return f"{self.endpoint}{self._api_path(api_id)}"
-
-    def api_origin(self, api_id: str) -> cloudfront.IOrigin:
-        return origins.HttpOrigin(
-            self._host,
-            origin_path=self._api_path(api_id),
-            protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
-            http_port=self._port,
-        )
-
-    def answer_preflights(self, api: apigatewayv2.CfnApi, cors: Mapping[str, object]) -> None:
-        spelled = {f"{key[0].lower()}{key[1:]}": value for key, value in cors.items()}
-        api.add_property_override("CorsConfiguration", spelled)
-        accept(
-            api,
-            "The emulator hands the property on as it stands, and its gateway reads the service's own spelling.",
-            "CloudFormation-Validate::F3002",
-        )
-
-    def websocket_url(self, api_id: str, stage: str) -> str:
-        return f"ws://{self._host}:{self._port}{self._api_path(api_id)}/{stage}"
-
-    def websocket_callback_url(self, api_id: str, stage: str) -> str:
-        return f"{self.endpoint}{self._api_path(api_id)}/{stage}"
-
-    def web_url(self, distribution: cloudfront.IDistribution) -> str:
-        label = Fn.select(0, Fn.split(".", distribution.distribution_domain_name))
-        return f"http://{label}.cloudfront.localhost:{self._port}"
-
-    def jwks_url(self, user_pool_id: str) -> str:
-        return f"{self.endpoint}/{user_pool_id}/.well-known/jwks.json"
-
-    def sign_in_prefix(self, environment: str) -> str:
-        return f"collections-{environment}"
-
-    def sign_in_url(self, prefix: str) -> str:
-        # The emulator serves every pool's login at its root and tells pools apart by the client id.
-        return self.endpoint
-
-    def cognito_url(self) -> str:
-        return self.endpoint
-
-    def bucket_urls(self, bucket: s3.IBucket) -> list[str]:
-        return [self.endpoint]
-
-    @staticmethod
-    def _api_path(api_id: str) -> str:
-        return f"/_aws/execute-api/{api_id}"
-
-    @property
-    def _host(self) -> str:
-        return urlsplit(self.endpoint).hostname or "127.0.0.1"
-
-    @property
-    def _port(self) -> int:
-        return urlsplit(self.endpoint).port or 80
 
 
 @dataclass(frozen=True)
@@ -331,14 +176,9 @@ class Cloud:
         return {**provider, "VOYAGE_BASE_URL": self.provider_endpoint}
 
 
-def issuer(user_pool_id: str) -> str:
-    """The `iss` of the pool's tokens: the same form on both clouds."""
-    return f"https://cognito-idp.{Aws.REGION}.amazonaws.com/{user_pool_id}"
-
-
 def aws(node: Node, *, environment: str) -> Cloud:
     at_once = concurrency.bounded_by("queue")
-    network, nat = _network(node)
+    network, nat = context.network(node)
     return Cloud(
         name="aws",
         environment=environment,
@@ -346,15 +186,15 @@ def aws(node: Node, *, environment: str) -> Cloud:
         database=None,
         network=network,
         nat=nat,
-        waf=_waf(node),
-        analysis_provider=_context(node, "analysis_provider", "claude"),
-        analysis_fallback=_context(node, "analysis_fallback", ""),
-        analysis_allowed=_context(node, "analysis_allowed", ""),
-        langsmith_prompt=_context(node, "langsmith_prompt", ""),
-        embedding_provider=_context(node, "embedding_provider", "voyage"),
-        chat_provider=_context(node, "chat_provider", "claude"),
-        chat_model=_context(node, "chat_model", ""),
-        chat_allowed=_context(node, "chat_allowed", ""),
+        waf=context.waf(node),
+        analysis_provider=context.chosen(node, "analysis_provider", "claude"),
+        analysis_fallback=context.chosen(node, "analysis_fallback", ""),
+        analysis_allowed=context.chosen(node, "analysis_allowed", ""),
+        langsmith_prompt=context.chosen(node, "langsmith_prompt", ""),
+        embedding_provider=context.chosen(node, "embedding_provider", "voyage"),
+        chat_provider=context.chosen(node, "chat_provider", "claude"),
+        chat_model=context.chosen(node, "chat_model", ""),
+        chat_allowed=context.chosen(node, "chat_allowed", ""),
         provider_endpoint=None,
         bundles=_bundles(node, "aws"),
         runtime=lambda_.Runtime.PYTHON_3_13,
@@ -370,14 +210,14 @@ def aws(node: Node, *, environment: str) -> Cloud:
         ),
         # Visibility is six Lambda timeouts, as the event source mapping asks for.
         clock=StageClock(lambda_timeout_s=90, lease_s=120, visibility_s=540),
-        reserved_concurrency=_reservations(node),
+        reserved_concurrency=context.reservations(node),
         requests_per_minute=600,
-        cors_origins=_cors_origins(node),
+        cors_origins=context.cors_origins(node),
         removal_policy=RemovalPolicy.RETAIN,
         deletion_protection=True,
         log_retention=logs.RetentionDays.ONE_MONTH,
         monthly_budget_usd=50,
-        usage_settings=_usage(node),
+        usage_settings=context.usage(node),
         alarm_email=node.try_get_context("alarm_email"),
         synthesizer=DefaultStackSynthesizer(),
         versioned=True,
@@ -389,20 +229,20 @@ def local(node: Node, *, environment: str) -> Cloud:
     return Cloud(
         name="local",
         environment=environment,
-        hosts=LocalHosts(_context(node, "endpoint", LOCAL_ENDPOINT).rstrip("/")),
+        hosts=LocalHosts(context.chosen(node, "endpoint", LOCAL_ENDPOINT).rstrip("/")),
         database=_given_database(node),
         network="public",
         nat="none",
         waf=None,
-        analysis_provider=_context(node, "analysis_provider", "local"),
-        analysis_fallback=_context(node, "analysis_fallback", ""),
-        analysis_allowed=_context(node, "analysis_allowed", ""),
-        langsmith_prompt=_context(node, "langsmith_prompt", ""),
-        embedding_provider=_context(node, "embedding_provider", "local"),
-        chat_provider=_context(node, "chat_provider", "local"),
-        chat_model=_context(node, "chat_model", ""),
-        chat_allowed=_context(node, "chat_allowed", ""),
-        provider_endpoint=_context(node, "provider_endpoint", "").rstrip("/") or None,
+        analysis_provider=context.chosen(node, "analysis_provider", "local"),
+        analysis_fallback=context.chosen(node, "analysis_fallback", ""),
+        analysis_allowed=context.chosen(node, "analysis_allowed", ""),
+        langsmith_prompt=context.chosen(node, "langsmith_prompt", ""),
+        embedding_provider=context.chosen(node, "embedding_provider", "local"),
+        chat_provider=context.chosen(node, "chat_provider", "local"),
+        chat_model=context.chosen(node, "chat_model", ""),
+        chat_allowed=context.chosen(node, "chat_allowed", ""),
+        provider_endpoint=context.chosen(node, "provider_endpoint", "").rstrip("/") or None,
         bundles=_bundles(node, "local"),
         runtime=_host_runtime(),
         architecture=_host_architecture(),
@@ -420,16 +260,16 @@ def local(node: Node, *, environment: str) -> Cloud:
         reserved_concurrency=MappingProxyType({"realtime": 4}),
         # Tests and benchmarks are one user here.
         requests_per_minute=60_000,
-        cors_origins=_cors_origins(node),
+        cors_origins=context.cors_origins(node),
         removal_policy=RemovalPolicy.DESTROY,
         deletion_protection=False,
         log_retention=logs.RetentionDays.ONE_WEEK,
         monthly_budget_usd=None,
         # Whoever tries things out uploads more than one user does, and nobody charges for it.
-        usage_settings={"ANALYSES_PER_DAY": "20000", "EMBEDDINGS_PER_DAY": "40000", **_usage(node)},
+        usage_settings={"ANALYSES_PER_DAY": "20000", "EMBEDDINGS_PER_DAY": "40000", **context.usage(node)},
         alarm_email=None,
         synthesizer=CliCredentialsStackSynthesizer(
-            file_assets_bucket_name=_context(node, "assets_bucket", LOCAL_ASSETS_BUCKET)
+            file_assets_bucket_name=context.chosen(node, "assets_bucket", LOCAL_ASSETS_BUCKET)
         ),
         versioned=False,
         tls_only=False,
@@ -442,8 +282,8 @@ def chosen_cloud(node: Node) -> Cloud:
     Raises:
         ValueError: an unknown cloud, or a local one without its database.
     """
-    name = _context(node, "cloud", "aws")
-    environment = _context(node, "env", "dev")
+    name = context.chosen(node, "cloud", "aws")
+    environment = context.chosen(node, "env", "dev")
     match name:
         case "aws":
             return aws(node, environment=environment)
@@ -453,95 +293,12 @@ def chosen_cloud(node: Node) -> Cloud:
             raise ValueError(f"-c cloud={name}: expected aws or local")
 
 
-def _context(node: Node, key: str, default: str) -> str:
-    return str(node.try_get_context(key) or default)
-
-
-def _network(node: Node) -> tuple[Literal["public", "private"], Literal["none", "instance", "gateway"]]:
-    """`-c network=private`, and with it `-c nat=instance|gateway`.
-
-    Raises:
-        ValueError: something else, or a NAT that nothing would go through.
-    """
-    match _context(node, "network", "public"), _context(node, "nat", "none"):
-        case ("public", "none"):
-            return "public", "none"
-        case ("private", ("none" | "instance" | "gateway") as nat):
-            return "private", nat
-        case ("public", nat):
-            raise ValueError(f"-c nat={nat}: only with -c network=private, as instance or gateway")
-        case (network, nat):
-            raise ValueError(
-                f"-c network={network} -c nat={nat}: expected public or private, and none, instance or gateway"
-            )
-
-
-def _waf(node: Node) -> str | None:
-    """`-c waf=true`, or `-c waf=arn:aws:wafv2:us-east-1:…`.
-
-    Raises:
-        ValueError: something else, or a deployment elsewhere that cannot have the firewall inside.
-    """
-    asked = _context(node, "waf", "false")
-    if asked == "false":
-        return None
-    if re.fullmatch(r"arn:[\w-]+:wafv2:us-east-1:\d+:global/webacl/.+", asked):
-        return asked
-    if asked != "true":
-        raise ValueError(f"-c waf={asked}: expected true, false or the ARN of a web ACL in us-east-1")
-    # Told by the CDK's command line; synthesized alone, the template is for whoever deploys it.
-    region = os.environ.get("CDK_DEFAULT_REGION", FIREWALL_REGION)
-    if region != FIREWALL_REGION:
-        raise ValueError(
-            f"-c waf=true: CloudFront's firewall can only be made in {FIREWALL_REGION}, and this deployment goes to "
-            f'{region}. Make it there first and give its ARN: docs/hardening.md, "Firewall"'
-        )
-    return "own"
-
-
-def _cors_origins(node: Node) -> tuple[str, ...]:
-    """`-c cors_origins=https://one.example.com,http://localhost:5173`; none by default.
-
-    Raises:
-        ValueError: one is no origin. `*` is none.
-    """
-    origins = tuple(origin.strip() for origin in _context(node, "cors_origins", "").split(",") if origin.strip())
-    for origin in origins:
-        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
-            raise ValueError(f"-c cors_origins: {origin!r} is not of the form https://host or http://host:port")
-    return origins
-
-
-def _reservations(node: Node) -> Mapping[str, int]:
-    """What the budget of connections reserves; nothing with `-c reserved_concurrency=off`.
-
-    Lambda lets no reservation take what is left for everybody else below 100, and in a new account, whose quota is 10,
-    below that: there nothing can be reserved, and ten at once are within the budget anyway.
-
-    Raises:
-        ValueError: neither on nor off.
-    """
-    match _context(node, "reserved_concurrency", "on"):
-        case "on":
-            return MappingProxyType(concurrency.bounded_by("reservation"))
-        case "off":
-            return MappingProxyType({})
-        case other:
-            raise ValueError(f"-c reserved_concurrency={other}: expected on or off")
-
-
-def _usage(node: Node) -> dict[str, str]:
-    """`-c analyses_per_day=…`, and so on: the settings by their own names."""
-    wanted = {name: _context(node, name, "") for name in UsageSettings.model_fields}
-    return {name.upper(): value for name, value in wanted.items() if value}
-
-
 def _bundles(node: Node, name: CloudName) -> Path:
-    return Path(_context(node, "bundles", str(ROOT / "build" / name)))
+    return Path(context.chosen(node, "bundles", str(ROOT / "build" / name)))
 
 
 def _given_database(node: Node) -> GivenDatabase:
-    url, admin_url = _context(node, "database_url", ""), _context(node, "database_admin_url", "")
+    url, admin_url = context.chosen(node, "database_url", ""), context.chosen(node, "database_admin_url", "")
     if not url or not admin_url:
         raise ValueError("the local cloud needs -c database_url=… and -c database_admin_url=…")
     if urlsplit(url).password or urlsplit(admin_url).password:

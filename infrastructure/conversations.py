@@ -1,12 +1,12 @@
 """What was said, and who is listening: DynamoDB tables whose items all expire."""
 
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infrastructure.clouds import Cloud
 from infrastructure.nag import accept
+from infrastructure.permissions import allow
 
 SESSIONS_BY_ACTIVITY = "user_id-last_activity-index"
 CONNECTIONS_BY_USER = "user_id-index"
@@ -27,13 +27,16 @@ class Conversations(Construct):
         )
         self.connections = expiring_table(self, "Connections", cloud, partition="connection_id")
         self.connections.add_global_secondary_index(index_name=CONNECTIONS_BY_USER, partition_key=_text("user_id"))
+        self.settings = {
+            "CHECKPOINTS_TABLE": self.checkpoints.table_name,
+            "SESSIONS_TABLE": self.sessions.table_name,
+        }
 
     def count_from(self, function: lambda_.Function) -> None:
         """Let a function count the sessions that are over."""
-        function.add_environment("CHECKPOINTS_TABLE", self.checkpoints.table_name)
-        function.add_environment("SESSIONS_TABLE", self.sessions.table_name)
-        # Written out: `grant` would add the table's indexes, by wildcard.
-        function.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:Scan"], resources=[self.sessions.table_arn]))
+        for name, value in self.settings.items():
+            function.add_environment(name, value)
+        allow(function, "dynamodb:Scan", on=[self.sessions.table_arn])
 
 
 def expiring_table(

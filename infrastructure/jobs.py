@@ -1,7 +1,6 @@
 """Work that outlasts a request: a queue, and one Lambda that goes on with whatever job a message names."""
 
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from app.platform.concurrency import APP_ROLE
@@ -10,6 +9,7 @@ from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
 from infrastructure.database import Database
+from infrastructure.permissions import allow
 from infrastructure.pipeline import allow_publishing, allow_reading_parameters, rule_for
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.realtime import WebSocketGateway
@@ -69,6 +69,6 @@ class Jobs(Construct):
         for name, (table, read) in tables.items():
             self.function.add_environment(name, table.table_name)
             actions = [action for action in (read, "dynamodb:BatchWriteItem") if action]
-            self.function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[table.table_arn]))
+            allow(self.function, *actions, on=[table.table_arn])
         by_user = f"{conversations.connections.table_arn}/index/{CONNECTIONS_BY_USER}"
-        self.function.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:Query"], resources=[by_user]))
+        allow(self.function, "dynamodb:Query", on=[by_user])

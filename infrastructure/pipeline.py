@@ -24,6 +24,7 @@ from app.platform.events import (
 from infrastructure.clouds import Cloud
 from infrastructure.database import Database
 from infrastructure.nag import accept_wildcards
+from infrastructure.permissions import allow
 from infrastructure.pipeline_stage import PipelineStage
 from infrastructure.python_function import PythonFunction
 from infrastructure.storage import EVERY_KIND, Storage
@@ -158,8 +159,7 @@ def allow_claude_on_bedrock(function: lambda_.Function, action: str = "bedrock:I
     profiles = stack.format_arn(
         service="bedrock", region="*", resource="inference-profile", resource_name="*.anthropic.*"
     )
-    function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[models, profiles]))
-    accept_wildcards(function, CLAUDE_ON_BEDROCK, [models, profiles])
+    allow(function, action, on=[models, profiles], wildcard=CLAUDE_ON_BEDROCK)
 
 
 def allow_reading_parameters(function: lambda_.Function, *, environment: str) -> None:
@@ -167,5 +167,5 @@ def allow_reading_parameters(function: lambda_.Function, *, environment: str) ->
     stack = Stack.of(function)
     path = stack.format_arn(service="ssm", resource="parameter", resource_name=f"collections/{environment}")
     resources = [path, f"{path}/*"]
-    function.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParametersByPath"], resources=resources))
+    allow(function, "ssm:GetParametersByPath", on=resources)
     accept_wildcards(function, PARAMETERS, resources[1:])

@@ -6,7 +6,6 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -16,7 +15,8 @@ from infrastructure.auth import Auth
 from infrastructure.clouds import Cloud
 from infrastructure.conversations import CONNECTIONS_BY_USER, Conversations
 from infrastructure.database import Database
-from infrastructure.nag import accept, accept_wildcards
+from infrastructure.nag import accept
+from infrastructure.permissions import ROWS, allow
 from infrastructure.pipeline import pattern_of
 from infrastructure.pipeline_stage import dead_letter_queue, dead_letters_alarm
 from infrastructure.python_function import PythonFunction
@@ -59,10 +59,7 @@ class WebSocketGateway(Construct):
         connections = Stack.of(self).format_arn(
             service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/*/@connections/*"
         )
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])
-        )
-        accept_wildcards(function, CONNECTIONS, [connections])
+        allow(function, "execute-api:ManageConnections", on=[connections], wildcard=CONNECTIONS)
 
 
 class Realtime(Construct):
@@ -88,10 +85,9 @@ class Realtime(Construct):
             memory_mb=256,
             environment={
                 **auth.settings,
+                **conversations.settings,
                 "CONNECTIONS_TABLE": conversations.connections.table_name,
                 "WEBSOCKET_CALLBACK_URL": gateway.callback_url,
-                "CHECKPOINTS_TABLE": conversations.checkpoints.table_name,
-                "SESSIONS_TABLE": conversations.sessions.table_name,
                 "REQUESTS_TABLE": requests.table_name,
                 "REQUESTS_PER_MINUTE": str(cloud.requests_per_minute),
             },
@@ -100,9 +96,7 @@ class Realtime(Construct):
         self._allow_connections(conversations)
         # To ask a turn to stop, and to count what somebody says.
         for table in (conversations.sessions, requests):
-            self.function.add_to_role_policy(
-                iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[table.table_arn])
-            )
+            allow(self.function, "dynamodb:UpdateItem", on=[table.table_arn])
         gateway.allow_pushing(self.function)
         self._route(gateway)
         self.dlq = dead_letter_queue(self, "Dlq")
@@ -112,15 +106,8 @@ class Realtime(Construct):
 
     def _allow_connections(self, conversations: Conversations) -> None:
         table = conversations.connections.table_arn
-        self.function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
-                resources=[table],
-            )
-        )
-        self.function.add_to_role_policy(
-            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[f"{table}/index/{CONNECTIONS_BY_USER}"])
-        )
+        allow(self.function, *ROWS, on=[table])
+        allow(self.function, "dynamodb:Query", on=[f"{table}/index/{CONNECTIONS_BY_USER}"])
 
     def _route(self, gateway: WebSocketGateway) -> None:
         integration = integrations.WebSocketLambdaIntegration("Function", self.function)

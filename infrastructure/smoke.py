@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from aws_cdk import CustomResource, Duration
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infrastructure.clouds import Cloud
+from infrastructure.permissions import allow
 from infrastructure.python_function import PythonFunction
 
 TIMEOUT_S = 240
@@ -31,11 +31,7 @@ class Smoke(Construct):
         # It answers CloudFormation itself, also when it fails: a second try would answer again.
         self.function.configure_async_invoke(retry_attempts=0)
         asked = [*workers, *others]
-        self.function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"], resources=[function.function_arn for function in asked]
-            )
-        )
+        allow(self.function, "lambda:InvokeFunction", on=[function.function_arn for function in asked])
         self._run = CustomResource(
             self,
             "Run",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -12,7 +11,8 @@ from constructs import Construct
 from app.account.s3 import EXPORT_TAG
 from infrastructure import wildcards
 from infrastructure.clouds import BACKUP_DAYS, Cloud
-from infrastructure.nag import accept, accept_wildcards
+from infrastructure.nag import accept
+from infrastructure.permissions import allow
 
 # {user_id}/{kind}/…: originals start the pipeline, the next two come out of it, and exports are made by a job.
 Kind = Literal["images", "display", "thumbnails", "exports"]
@@ -62,47 +62,35 @@ class Storage(Construct):
     ) -> None:
         """Let a function work on kinds of objects, and see which there are (else S3 says 403 for a missing key)."""
         function.add_environment("BUCKET_NAME", self.images.bucket_name)
-        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.images.bucket_arn]))
+        allow(function, "s3:ListBucket", on=[self.images.bucket_arn])
         for action, kinds in {"s3:GetObject": read, "s3:PutObject": write, "s3:DeleteObject": delete}.items():
             resources = [self.images.arn_for_objects(f"*/{kind}/*") for kind in kinds]
             if resources:
-                function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
-                accept_wildcards(function, wildcards.KINDS_OF_OBJECTS, resources)
+                allow(function, action, on=resources, wildcard=wildcards.KINDS_OF_OBJECTS)
 
     def allow_checkpoints(self, function: lambda_.Function) -> None:
         """Let a function keep what of a conversation is too large for DynamoDB, and see that it expires."""
-        objects = self.images.arn_for_objects(f"{CHECKPOINTS}/*")
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"],
-                resources=[objects],
-            )
+        allow(
+            function,
+            *("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"),
+            on=[self.images.arn_for_objects(f"{CHECKPOINTS}/*")],
+            wildcard=wildcards.CHECKPOINTS,
         )
-        accept_wildcards(function, wildcards.CHECKPOINTS, [objects])
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:GetLifecycleConfiguration"], resources=[self.images.bucket_arn])
-        )
+        allow(function, "s3:GetLifecycleConfiguration", on=[self.images.bucket_arn])
 
     def allow_tagging(self, function: lambda_.Function, kind: Kind) -> None:
         """Let a function say what an object is when it writes one, which the lifecycle goes by."""
-        resource = self.images.arn_for_objects(f"*/{kind}/*")
-        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:PutObjectTagging"], resources=[resource]))
+        allow(function, "s3:PutObjectTagging", on=[self.images.arn_for_objects(f"*/{kind}/*")])
 
     def allow_emptying(self, function: lambda_.Function) -> None:
         """Let a function remove whatever is under a user's prefix, whoever named it, with all versions."""
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], resources=[self.images.bucket_arn]
-            )
+        allow(function, "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", on=[self.images.bucket_arn])
+        allow(
+            function,
+            *("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"),
+            on=[self.images.arn_for_objects("*")],
+            wildcard=wildcards.EVERYTHING_OF_A_USER,
         )
-        everything = self.images.arn_for_objects("*")
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
-                resources=[everything],
-            )
-        )
-        accept_wildcards(function, wildcards.EVERYTHING_OF_A_USER, [everything])
 
     def _private_bucket(self, construct_id: str, cloud: Cloud) -> s3.Bucket:
         bucket = s3.Bucket(

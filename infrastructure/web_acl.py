@@ -8,7 +8,8 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from infrastructure.clouds import FIREWALL_REGION, Cloud, chosen_cloud
+from infrastructure.clouds import Cloud, chosen_cloud
+from infrastructure.context import FIREWALL_REGION
 
 RATE_WINDOW_S = 300
 

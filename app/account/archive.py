@@ -9,9 +9,6 @@ import struct
 import unicodedata
 from datetime import UTC, datetime
 
-# Of one file. Beyond that headers would need their ZIP64 forms, too; an image has 50 MiB.
-MAX_FILE_BYTES = 2**32 - 2
-
 _NEEDS_VERSION, _NEEDS_ZIP64 = 20, 45
 _MADE_ON_UNIX = 3 << 8 | _NEEDS_ZIP64
 _NAMES_ARE_UTF8 = 0x800
@@ -24,7 +21,10 @@ _NOT_IN_NAMES = str.maketrans(dict.fromkeys('<>:"/\\|?*`$', "_"))
 
 
 def file_header(name: str, *, crc: int, size: int, modified: datetime) -> bytes:
-    """What stands before a file's bytes. Its length depends on the name alone."""
+    """What stands before a file's bytes (4 GiB would need its ZIP64 form; an image has 50 MiB).
+
+    Its length depends on the name alone.
+    """
     encoded = name.encode()
     return (
         struct.pack(
