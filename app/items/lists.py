@@ -20,14 +20,6 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True)
-class NearDuplicate:
-    """An item that looks the same: `distance` of the 64 bits of the perceptual hashes differ."""
-
-    item_id: UUID
-    distance: int
-
-
-@dataclass(frozen=True, slots=True)
 class Position:
     """Where a page ended: the value it was sorted by, and the item's id to break ties."""
 
@@ -80,14 +72,6 @@ class ItemLists:
             rows = connection.execute(MONTHS.format(where=where).encode(), parameters).fetchall()
         return {row["month"]: row["count"] for row in rows}
 
-    def near_duplicates(self, user_id: UUID, item: Item, *, within_bits: int) -> list[NearDuplicate]:
-        """The user's other items that look like this one, the nearest first; none before its image was looked at."""
-        with self._database.tenant(user_id) as connection:
-            rows = connection.execute(
-                SELECT_NEAR_DUPLICATES, {"user_id": user_id, "item_id": item.item_id, "within_bits": within_bits}
-            ).fetchall()
-        return [NearDuplicate(**row) for row in rows]
-
     def under_way(self, user_id: UUID, *, form_seconds: int) -> int:
         """How many of the user's items the pipeline still has to do; an upload counts while its form is good."""
         with self._database.tenant(user_id) as connection:
@@ -114,7 +98,7 @@ def _conditions(user_id: UUID, narrow: ItemFilter) -> tuple[str, dict[str, Any]]
     pieces = {
         "status = %(status)s": narrow.status,
         "effective_category = %(category)s": narrow.category,
-        "tags @> ARRAY[%(tag)s]": narrow.tag,
+        "item_id IN (SELECT item_id FROM item_tags WHERE user_id = %(user_id)s AND tag = %(tag)s)": narrow.tag,
         "favorite = %(favorite)s": narrow.favorite,
         "occurred_at >= %(occurred_from)s": narrow.occurred_from,
         "occurred_at < %(occurred_to)s": narrow.occurred_to,
@@ -148,15 +132,6 @@ SELECT count(*) AS items FROM items WHERE user_id = %(user_id)s AND status = 're
 SELECT_READY_AFTER = f"""
 SELECT {COLUMNS} FROM items WHERE user_id = %s AND status = 'ready' AND deleted_at IS NULL AND item_id > %s
 ORDER BY item_id LIMIT %s
-"""
-
-SELECT_NEAR_DUPLICATES = """
-SELECT other.item_id, bit_count((other.phash # this.phash)::bit(64))::integer AS distance
-FROM items this JOIN items other ON other.user_id = this.user_id AND other.item_id <> this.item_id
-WHERE this.user_id = %(user_id)s AND this.item_id = %(item_id)s AND this.deleted_at IS NULL
-  AND other.deleted_at IS NULL AND other.phash IS NOT NULL
-  AND bit_count((other.phash # this.phash)::bit(64)) <= %(within_bits)s
-ORDER BY distance, other.item_id
 """
 
 MONTHS = """

@@ -68,8 +68,6 @@ class ImageSettings(_Settings):
     image_decode_wall_seconds: int = 40
     # Address space of the process that decodes, its code included.
     image_decode_memory_bytes: int = 1024 * 1024 * 1024
-    # How many of the 64 bits may differ between near-duplicates: docs/images.md.
-    near_duplicate_bits: int = 8
     # At most this; at least 15/16 of it where the original is larger (a JPEG decoded at one half is taken as it is).
     display_long_edge: int = 2048
     thumbnail_long_edge: int = 512
@@ -294,6 +292,9 @@ class ChatSettings(ConversationSettings, AnswerModelSettings):
     # The same of a call that plans searches, for somebody who waits for them.
     plan_deadline_s: int = 8
     plan_output_tokens: int = 800
+    # And of a call that summarises what no longer fits the history, before the turn's answer.
+    summary_deadline_s: int = 10
+    summary_output_tokens: int = 500
 
     # After that a turn takes no further step; the last one must still fit into the Lambda's timeout.
     chat_turn_deadline_s: int = 110

@@ -308,6 +308,35 @@ def test_filters_narrow_lists_and_totals(
     assert total == len(wanted)
 
 
+def test_a_tag_finds_the_items_that_have_it_now(items: ItemStore, user_id: UUID, add: Add) -> None:
+    def tagged(tag: str) -> tuple[set[UUID], int]:
+        listed, total = items.list_page(
+            user_id, narrow=ItemFilter(tag=tag), order=ORDERS["created_at"], after=None, limit=10
+        )
+        return {item.item_id for item in listed}, total
+
+    one, two = add(tags=["rome", "2024", "rome"]), add(tags=["rome"])
+    assert tagged("rome") == ({one.item_id, two.item_id}, 2)
+
+    items.edit(user_id, one.item_id, {"tags": ["2024", "kyoto"]}, then=lambda _connection, _item: True)
+
+    assert tagged("rome") == ({two.item_id}, 1)
+    assert tagged("2024") == tagged("kyoto") == ({one.item_id}, 1)
+    items.edit(user_id, one.item_id, {"tags": []}, then=lambda _connection, _item: True)
+    items.mark_deleted(user_id, two.item_id)
+    assert tagged("rome") == tagged("2024") == tagged("kyoto") == (set(), 0)
+
+
+def test_an_imported_tag_may_be_longer_than_an_index_entry(items: ItemStore, user_id: UUID, add: Add) -> None:
+    item = add(tags=["long" * 2000, "short"])
+
+    listed, _ = items.list_page(
+        user_id, narrow=ItemFilter(tag="short"), order=ORDERS["created_at"], after=None, limit=10
+    )
+
+    assert [found.tags for found in listed] == [item.tags]
+
+
 # --- claims and fences: the same contract for PostgreSQL and for the fake that unit tests use -------------------------
 
 

@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -85,26 +86,36 @@ def owned_url(owner_url: str, server_url: str, name: str) -> Iterator[str]:
         admin.execute(f'DROP ROLE "{role}"'.encode())
 
 
+def migrated_to(last: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a database as it was when `last` (its number) was the newest migration."""
+    for migration in migrations.MIGRATIONS.glob("*.sql"):
+        if migration.name[: len(last)] <= last:
+            shutil.copy(migration, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", folder)
+        migrations.migrate(url)
+
+
+@contextmanager
+def as_tenant(url: str, user_id: UUID) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(url.replace(url.split("@")[0], "postgresql://collections_app")) as connection:
+        connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+        yield connection
+
+
 def test_what_was_findable_before_postings_is_findable_after(
     owned_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenants, item_id, vector = [uuid4(), uuid4()], uuid4(), [0.6, -0.8] + [0.0] * 1022
-    for migration in migrations.MIGRATIONS.glob("000[1-7]*.sql"):
-        shutil.copy(migration, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "MIGRATIONS", tmp_path)
-        migrations.migrate(owned_url)
-    as_application = owned_url.replace(owned_url.split("@")[0], "postgresql://collections_app")
+    migrated_to("0007", owned_url, tmp_path, monkeypatch)
     for user_id in tenants:
-        with psycopg.connect(as_application) as connection:
-            connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+        with as_tenant(owned_url, user_id) as connection:
             connection.execute(BEFORE_POSTINGS, {"user_id": user_id, "item_id": item_id, "vector": str(vector)})
 
     migrations.migrate(owned_url)
 
     for user_id in tenants:
-        with psycopg.connect(as_application) as connection:
-            connection.execute("SELECT set_config('app.user_id', %s, true)", [str(user_id)])
+        with as_tenant(owned_url, user_id) as connection:
             postings = connection.execute("SELECT lexeme, tf, doc_len, item_id FROM item_postings").fetchall()
             facts = connection.execute("SELECT doc_len, category, tags FROM item_search").fetchall()
             vectors = connection.execute(
@@ -124,6 +135,29 @@ WITH own AS (
 INSERT INTO item_search (user_id, item_id, category, tags, occurred_at, tsv, embedding, embedding_model, document_hash)
 VALUES (%(user_id)s, %(item_id)s, 'receipt', '{old}', now(), to_tsvector('english', 'bread, rye bread'),
   %(vector)s::halfvec, 'model-1', 'hash')
+"""
+
+
+def test_tags_that_were_there_before_narrow_lists_after(
+    owned_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenants, item_id = [uuid4(), uuid4()], uuid4()
+    migrated_to("0014", owned_url, tmp_path, monkeypatch)
+    for user_id in tenants:
+        with as_tenant(owned_url, user_id) as connection:
+            connection.execute(TAGGED, [user_id, item_id, ["rome", "rome", str(user_id), "x" * 65]])
+
+    migrations.migrate(owned_url)
+
+    for user_id in tenants:
+        with as_tenant(owned_url, user_id) as connection:
+            tags = connection.execute("SELECT item_id, tag FROM item_tags").fetchall()
+        assert sorted(tags) == sorted([(item_id, "rome"), (item_id, str(user_id))])
+
+
+TAGGED = """
+INSERT INTO items (user_id, item_id, status, object_key, original_filename, mime_type, file_size, tags)
+VALUES (%s, %s, 'ready', 'key', 'a.png', 'image/png', 1, %s)
 """
 
 

@@ -123,6 +123,7 @@ def test_without_a_tenant_nothing_is_there(database_pool: Database, mine: Item, 
 
 # Rows for the tables in which an item leaves none.
 OTHER_ROWS = """
+UPDATE items SET tags = '{red}' WHERE user_id = %(user_id)s AND item_id = %(item_id)s;
 INSERT INTO duplicates (user_id, item_id, duplicate_of) VALUES (%(user_id)s, gen_random_uuid(), %(item_id)s);
 INSERT INTO jobs (user_id, job_id, kind) VALUES (%(user_id)s, %(item_id)s, 'export');
 INSERT INTO export_parts (user_id, job_id, part, receipt, directory, listing)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from app.items.phash import perceptual_hash
-from app.platform.settings import ImageSettings
+from app.platform.settings import SearchSettings
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
-WITHIN = ImageSettings().near_duplicate_bits
+WITHIN = SearchSettings().near_duplicate_bits
 
 
 def sample(path: Path) -> Image.Image:
