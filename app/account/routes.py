@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from app.account import service
@@ -11,9 +11,9 @@ from app.jobs import service as jobs
 from app.jobs.models import Job, Kind
 from app.jobs.routes import JobStarted
 from app.platform import wiring
-from app.platform.http import PROBLEMS, CurrentCaller
+from app.platform.http import CurrentCaller, ThreadedRouter
 
-router = APIRouter(tags=["account"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["account"])
 
 
 class UsageOut(BaseModel):

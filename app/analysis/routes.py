@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis import service
@@ -11,12 +11,12 @@ from app.items.routes import present_one
 from app.items.schemas import AnalysisOut, ItemOut
 from app.platform import wiring
 from app.platform.errors import InvalidInput
-from app.platform.http import PROBLEMS, CurrentCaller
+from app.platform.http import CurrentCaller, ThreadedRouter
 from app.platform.settings import AnalysisProvider, AnalysisSettings
 from app.usage import service as usage
 from app.usage.models import Kind
 
-router = APIRouter(tags=["analyses"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["analyses"])
 
 
 class AnalyzeIn(BaseModel):

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.chat import service
@@ -22,9 +22,9 @@ from app.chat.schemas import (
 )
 from app.chat.thumbnails import thumbnails
 from app.platform import wiring
-from app.platform.http import PROBLEMS, CurrentCaller, problems
+from app.platform.http import CurrentCaller, ThreadedRouter, problems
 
-router = APIRouter(tags=["chat"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["chat"])
 
 
 class SessionsQuery(BaseModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Header, Query, Response, UploadFile
+from fastapi import File, Header, Query, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,12 +25,12 @@ from app.items.schemas import (
 from app.platform import wiring
 from app.platform.errors import Conflict, NotFound
 from app.platform.etags import etag, is_known, wanted_versions
-from app.platform.http import PROBLEMS, CurrentCaller, Moment, problems
+from app.platform.http import CurrentCaller, Moment, ThreadedRouter, problems
 from app.search.edits import reindex
 from app.usage import service as usage
 from app.usage.models import Kind
 
-router = APIRouter(tags=["items"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["items"])
 
 IfMatch = Annotated[
     str | None,

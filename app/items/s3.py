@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 from uuid import UUID
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -173,7 +173,8 @@ class ImageBucket:
         # The client has no other way to its credentials, which know when they are to be renewed.
         credentials = self._client._request_signer._credentials
         return presigned_get(
-            f"{place}{quote(key, safe='/~')}",
+            place,
+            key,
             {"response-content-disposition": f'attachment; filename="{download_as}"'} if download_as else {},
             credentials=credentials.get_frozen_credentials(),
             region=region,

@@ -4,16 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app.items.s3 import ImageBucket
 from app.jobs import service
 from app.jobs.models import Job, JobStatus, Kind
 from app.platform import wiring
-from app.platform.http import PROBLEMS, CurrentCaller
+from app.platform.http import CurrentCaller, ThreadedRouter
 
-router = APIRouter(tags=["jobs"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["jobs"])
 
 
 class JobStarted(BaseModel):

@@ -1,6 +1,8 @@
 """A FastAPI application behind our own edge: the same for every function that answers requests."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from re import Pattern
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -57,6 +59,14 @@ class Application(FastAPI):
 
     def _methods(self, path: str) -> set[str]:
         """What can be done with a path, by any of our routes."""
+        return {method for pattern, methods in self._patterns if pattern.match(path) for method in methods}
+
+    @cached_property
+    def _patterns(self) -> list[tuple[Pattern[str], set[str]]]:
+        """Every path that we have, once, with what can be done with it."""
         routes = [*self.routes, *(route for router in self.routers for route in router.routes)]
-        fitting = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
-        return {method for route in fitting for method in route.methods or ()}
+        patterns: dict[Pattern[str], set[str]] = {}
+        for route in routes:
+            if isinstance(route, Route):
+                patterns.setdefault(route.path_regex, set()).update(route.methods or ())
+        return list(patterns.items())

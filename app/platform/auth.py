@@ -26,6 +26,8 @@ _REFRESH_AT_MOST_EVERY_S = 60
 _TRY_AGAIN_AFTER_S = 5
 _FETCH_TIMEOUT_S = 3
 _CLOCK_SKEW_S = 10
+# Tokens a container remembers to have verified: a signature is checked once, not at every picture of a page.
+_REMEMBERED = 1024
 _CHECKS = {
     "require_exp": True,
     "require_iss": True,
@@ -103,9 +105,12 @@ def fetch_keys(url: str) -> Keys:
 class TokenVerifier:
     """Opens the door to Cognito access tokens of one pool and client."""
 
-    def __init__(self, settings: AuthSettings, keys: KeySet) -> None:
+    def __init__(self, settings: AuthSettings, keys: KeySet, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._keys = keys
+        self._clock = clock
+        # By the whole token, signature included: one that differs anywhere is another one. Refusals are not remembered.
+        self._verified: dict[str, Caller] = {}
 
     def verify(self, token: str) -> Caller:
         """The caller behind a token.
@@ -116,6 +121,20 @@ class TokenVerifier:
         """
         if len(token) > _TOKEN_MAX_LENGTH:
             raise NotAuthenticated("The token is too long.")
+        if caller := self.remembered(token):
+            return caller
+        caller = self._verify(token)
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()
+        self._verified[token] = caller
+        return caller
+
+    def remembered(self, token: str) -> Caller | None:
+        """The caller behind a token that was verified before and is still valid; asks nobody."""
+        caller = self._verified.get(token)
+        return caller if caller and self._clock() <= caller.expires_at + _CLOCK_SKEW_S else None
+
+    def _verify(self, token: str) -> Caller:
         claims = self._signed_claims(token)
         if claims.get("token_use") == "id":
             raise NotAuthenticated("This is an ID token. Send the access token instead.")

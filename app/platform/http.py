@@ -1,15 +1,19 @@
 """The HTTP edge: errors as problem+json (RFC 9457), the request's id, and who is calling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from app.platform import errors, wiring
@@ -42,10 +46,6 @@ class Problem(BaseModel):
 
 
 MEDIA_TYPE = "application/problem+json"
-
-# What every route of a router answers beside its own: nothing to be said here, `app.platform.openapi` goes by a route's
-# shape (401 from its security, 422 from its input).
-PROBLEMS: dict[int | str, dict[str, Any]] = {}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -160,13 +160,18 @@ def admit(request: Request) -> Caller:
     """
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _token(request)
+        if not token:
             raise errors.NotAuthenticated("Send a Cognito access token: Authorization: Bearer …")
         caller = request.state.caller = wiring.token_verifier().verify(token)
         note(user=user_hash(caller.user_id))
         _count(request, caller)
     return caller
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def _count(request: Request, caller: Caller) -> None:
@@ -176,8 +181,36 @@ def _count(request: Request, caller: Caller) -> None:
 
 
 # `_bearer` is for the OpenAPI document; that a token is there and good is `admit`'s business.
-def current_caller(request: Request, _: Annotated[object, Depends(_bearer)]) -> Caller:
-    return admit(request)
+async def current_caller(request: Request, _: Annotated[object, Depends(_bearer)]) -> Caller:
+    return admit(request) if _is_at_hand(request) else await run_in_threadpool(admit, request)
+
+
+def _is_at_hand(request: Request) -> bool:
+    """Whether `admit` asks nobody: the token was verified before, and the request is not the one that is reported."""
+    caller = wiring.token_verifier().remembered(_token(request))
+    return caller is not None and not wiring.rate_limiter().is_due(caller.user_id)
 
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
+
+
+class ThreadedRoute(APIRoute):
+    """A route whose function runs in a thread, as FastAPI has it, but goes to one once: FastAPI goes again to look at
+    what it returned, which is a model that needs no looking at.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint if iscoroutinefunction(endpoint) else _threaded(endpoint), **options)
+
+
+class ThreadedRouter(APIRouter):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=ThreadedRoute, **options)
+
+
+def _threaded(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @wraps(function)
+    async def run(**values: Any) -> Any:
+        return await run_in_threadpool(function, **values)
+
+    return run

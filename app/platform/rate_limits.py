@@ -77,6 +77,11 @@ class RateLimiter:
         self._window = 0
         self._counts: dict[UUID, _Count] = {}
 
+    def is_due(self, user_id: UUID) -> bool:
+        """Whether this user's next request will be reported to the table that all share."""
+        count = self._counts.get(user_id)
+        return count is not None and count.unreported + 1 >= REPORT_EVERY
+
     def spend(self, user_id: UUID) -> Allowance:
         """Count one request. While the table does not answer, each container goes by what it has seen itself."""
         window, elapsed_s = divmod(int(self._clock()), WINDOW_S)

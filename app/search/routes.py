@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.chat.function import AnsweringFailed
@@ -17,13 +17,13 @@ from app.jobs.models import Kind
 from app.jobs.routes import JobStarted
 from app.platform import wiring
 from app.platform.errors import InvalidInput, PermanentFailure, QuotaExceeded, Unavailable
-from app.platform.http import PROBLEMS, CurrentCaller, Moment, printable
+from app.platform.http import CurrentCaller, Moment, ThreadedRouter, printable
 from app.platform.logs import logger
 from app.search import service, suggestions
 from app.search.agentic import EXPLORED, Explored
 from app.search.models import SCORE_TYPES, Found, Hit, ScoreType, SearchFilter, SearchType
 
-router = APIRouter(tags=["search"], responses=PROBLEMS)
+router = ThreadedRouter(tags=["search"])
 
 # An answer is made from so many of the best results.
 _ANSWERED_FROM = 20
@@ -206,16 +206,17 @@ def _with_answer(user_id: UUID, body: SearchIn, out: SearchOut) -> SearchOut:
 
 
 class SuggestQuery(BaseModel):
-    """What was typed so far."""
+    """What was typed so far; with `kind=tag` all of it is a part of a tag."""
 
     model_config = ConfigDict(extra="forbid")
 
     q: Annotated[str, AfterValidator(_clean)] = Field(min_length=1, max_length=200)
+    kind: Literal["tag"] | None = None
     limit: int = Field(default=8, ge=1, le=20)
 
 
 class SuggestionOut(BaseModel):
-    """`text` is the whole query with its last word completed; `count` says how many of the items have it."""
+    """`text` is the whole query with its last word completed, or the tag; `count` says how many items have it."""
 
     text: str
     completion: str
@@ -230,9 +231,14 @@ class SuggestionsOut(BaseModel):
 
 @router.get("/search/suggest", operation_id="suggest")
 def suggest(caller: CurrentCaller, query: Annotated[SuggestQuery, Query()]) -> SuggestionsOut:
-    """Complete the last word with the caller's own tags, categories and frequent words, most frequent first."""
-    before, last = suggestions.split(query.q)
-    found = wiring.suggestions().complete(caller.user_id, last, limit=query.limit) if last else []
+    """Complete the last word with the caller's own tags, categories and frequent words, most frequent first.
+
+    With `kind=tag`, find the caller's tags that have all of `q` in them, those that begin with it first.
+    """
+    before, last = ("", query.q.strip().lower()) if query.kind == "tag" else suggestions.split(query.q)
+    store = wiring.suggestions()
+    find = store.tags if query.kind == "tag" else store.complete
+    found = find(caller.user_id, last, limit=query.limit) if last else []
     return SuggestionsOut(
         query=query.q,
         suggestions=[

@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from app.platform import aws, build_info, wiring
 from app.platform.errors import Unavailable
+from app.platform.http import ThreadedRouter
 from app.platform.logs import logger
 from app.platform.settings import ConversationSettings, service_settings
 
-router = APIRouter(tags=["service"])
+router = ThreadedRouter(tags=["service"])
 
 
 class HealthOut(BaseModel):
@@ -42,7 +43,7 @@ class VersionOut(BaseModel):
 
 
 @router.get("/health", operation_id="getHealth")
-def get_health() -> HealthOut:
+async def get_health() -> HealthOut:
     """That the function runs. Touches nothing else."""
     build = build_info.read()
     return HealthOut(version=build.version, git_sha=build.git_sha, cloud=service_settings().cloud)
@@ -62,7 +63,7 @@ def get_readiness(response: Response) -> ReadyOut:
 
 
 @router.get("/version", operation_id="getVersion")
-def get_version() -> VersionOut:
+async def get_version() -> VersionOut:
     """Which code answers."""
     build = build_info.read()
     return VersionOut(

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -270,3 +271,24 @@ def test_an_error_of_the_edge_itself_is_a_problem_too(user: User, monkeypatch: p
 
     assert_problem(answer, 500)
     assert ids(user.get("/items")) == []
+
+
+# --- threads ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_goes_to_a_thread_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its function does; who calls is known from the request before, and what it returns is not looked at again."""
+    assert user.get("/items").status_code == 200
+    went: list[object] = []
+
+    async def counted(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        went.append(function)
+        return await to_thread(function, *args, **options)
+
+    to_thread = anyio.to_thread.run_sync
+    monkeypatch.setattr(anyio.to_thread, "run_sync", counted)
+
+    assert user.get("/items").status_code == 200
+    assert len(went) == 1
+    assert user.http.get("/health").status_code == 200
+    assert len(went) == 1

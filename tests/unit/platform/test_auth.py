@@ -89,6 +89,7 @@ class Door:
     """A verifier and the endpoint behind it."""
 
     fetch: CountedFetch = field(default_factory=lambda: CountedFetch([{KID: POOL.as_key()}]))
+    clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         settings = AuthSettings(
@@ -96,7 +97,8 @@ class Door:
             cognito_client_id=CLIENT_ID,
             cognito_jwks_url=f"{ISSUER}/.well-known/jwks.json",  # type: ignore[arg-type]
         )
-        self.verify = TokenVerifier(settings, KeySet(self.fetch)).verify
+        self.verifier = TokenVerifier(settings, KeySet(self.fetch), clock=self.clock)
+        self.verify = self.verifier.verify
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -543,3 +545,67 @@ def test_a_silent_endpoint_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) ->
 
     with answering_with(None) as url, pytest.raises(Unavailable):
         fetch_keys(url)
+
+
+# --- tokens that were seen before -------------------------------------------------------------------------------------
+
+
+def test_a_verified_token_is_remembered_until_it_expires() -> None:
+    now = time.time()
+    clock = Clock(now)
+    door = Door(clock=clock)
+    token = signed(claims(exp=int(now) + 60))
+    assert door.verifier.remembered(token) is None
+
+    caller = door.verify(token)
+
+    assert door.verifier.remembered(token) is caller
+    assert door.verify(token) is caller
+    clock.now = now + 60 + 30
+    assert door.verifier.remembered(token) is None
+
+
+def test_an_expired_token_is_refused_also_when_it_was_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(time.time())
+    door = Door(clock=clock)
+    token = signed(claims(exp=int(clock.now) - 5))  # within the skew
+    door.verify(token)
+
+    clock.now += 60
+    with monkeypatch.context() as patched:
+        patched.setattr("jose.jwt.timegm", lambda _: int(clock.now))
+        with pytest.raises(NotAuthenticated):
+            door.verify(token)
+
+
+def test_a_token_that_differs_anywhere_is_not_the_remembered_one() -> None:
+    door = Door()
+    token = signed(claims())
+    door.verify(token)
+
+    head, payload, signature = token.split(".")
+    for other in (f"{head}.{payload}.{signature[::-1]}", f"{head}.{payload}.", f"{token} ", token[:-4]):
+        assert door.verifier.remembered(other) is None
+        with pytest.raises(NotAuthenticated):
+            door.verify(other)
+
+
+def test_refused_tokens_are_not_remembered() -> None:
+    door = Door()
+    token = signed(claims(), by=STRANGER)
+    for _ in range(2):
+        with pytest.raises(NotAuthenticated):
+            door.verify(token)
+    assert door.verifier.remembered(token) is None
+
+
+def test_it_does_not_remember_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_REMEMBERED", 3)
+    door = Door()
+    tokens = [signed(claims(jti=str(number))) for number in range(4)]
+    for token in tokens:
+        door.verify(token)
+
+    remembered = [token for token in tokens if door.verifier.remembered(token)]
+    assert tokens[-1] in remembered
+    assert len(remembered) <= 3

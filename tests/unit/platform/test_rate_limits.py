@@ -121,3 +121,15 @@ def test_the_headers_say_what_is_left(container: Callable[..., RateLimiter]) -> 
         "RateLimit-Reset": "42",
         "RateLimit-Policy": "30;w=60",
     }
+
+
+def test_it_says_beforehand_which_request_the_table_will_hear_of(
+    container: Callable[..., RateLimiter], table: Table
+) -> None:
+    limiter = container()
+    for number in range(1, 3 * REPORT_EVERY + 1):
+        is_due, calls = limiter.is_due(ANNA), table.calls
+        limiter.spend(ANNA)
+        assert is_due == (number % REPORT_EVERY == 0)
+        assert table.calls == calls + is_due
+        assert not limiter.is_due(BEN)
