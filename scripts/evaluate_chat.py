@@ -32,7 +32,7 @@ from app.search.models import Embedder
 from app.search.query_vectors import QueryVectors
 from app.search.store import SearchStore
 from scripts.bundle import build_info
-from scripts.console import fail, say
+from scripts.console import bar, fail, say
 from scripts.evaluate_retrieval import OWN_STATE, REPORTS, open_database
 from scripts.local.paths import ROOT
 
@@ -66,7 +66,9 @@ def run(
     held, embedder, database = judged(), LocalEmbedder(), open_database()
     try:
         talking.load(held, database=database, embedder=embedder)
-        scored = dialogues.hold(held, _talk(held, chat_model, name, database, embedder))
+        with bar("Dialogues", len(held.dialogues)) as advance:
+            talk = _talk(held, chat_model, name, database, embedder)
+            scored = dialogues.hold(held, talk, told=lambda _: advance(1))
     finally:
         database.close()
     found = _run(label, name, dialogues.summarise(scored))

@@ -23,6 +23,7 @@ from app.chat.collection import Collection
 from app.chat.grounding import Grounding
 from app.chat.middleware import Clock, Instructions, Memory
 from app.chat.models import Delta, Message, Question, Reply, Sink, Thread, ToolStarted
+from app.chat.summaries import Summarise, by_rules
 from app.chat.turn import Turn, Web
 from app.platform.errors import Unavailable
 from app.platform.settings import ChatSettings
@@ -42,13 +43,14 @@ class LangGraphAssistant:
         checkpoints: BaseCheckpointSaver[Any],
         settings: ChatSettings,
         web: Web | None = None,
+        summarise: Summarise = by_rules,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._checkpoints = checkpoints
         self._web = web
         self._steps = _STEPS_PER_CALL * (settings.chat_tool_calls + 2) + _STEPS_BESIDES
         around: list[AgentMiddleware[Any, Turn]] = [
-            Memory(model_name, settings, now),
+            Memory(model_name, settings, summarise, now),
             Instructions(settings, now),
             ToolCallLimitMiddleware(run_limit=settings.chat_tool_calls),
         ]

@@ -1,7 +1,7 @@
 """Answers made of quotations, for the local model: it says what stands where, and nothing else. Pure functions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,8 @@ _SPOKEN_OF = 2.0
 _TOO_SHORT, _NAME_LENGTH = 12, 70
 _QUOTE_LENGTH = 300
 _LISTED = 10
+# Items that a list, a sum or a choice is made from.
+LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer, and the items it is about, which a follow-up may point at."""
+    """An answer, and the items it is about, which a follow-up may point at; `among` those it was chosen from."""
 
     text: str
     about: tuple[UUID, ...] = ()
+    among: tuple[UUID, ...] = ()
 
 
 NOTHING = Said(NOTHING_FOUND)
@@ -101,17 +104,23 @@ def find(intent: Intent, found: Sequence[Found], *, before: Sequence[str] = ()) 
     answering = [(item, text) for item, text in told if text]
     if not answering:
         item = fitting[0]
+        if intent.wanted is Wanted.SENDER and item.lines:
+            top = f"Who that was it does not say; at its top stands {_quoted(item.lines[:1])} {item.cite}"
+            return Said(top, (item.item_id,))
         if not intent.refers and item.support(intent.topic) < 1:
             return NOTHING
         return Said(f"I found this, but it does not say that: {item.headline} {item.cite}", (item.item_id,))
     chosen = answering[:3] if _is_about_each(intent, answering) else answering[:1]
-    return Said(_lines(f"{text} {item.cite}" for item, text in chosen), tuple(item.item_id for item, _ in chosen))
+    among = tuple(item.item_id for item, _ in answering)
+    return Said(
+        _lines(f"{text} {item.cite}" for item, text in chosen), tuple(item.item_id for item, _ in chosen), among
+    )
 
 
 def _is_about_each(intent: Intent, answering: Sequence[tuple[Found, str]]) -> bool:
     if intent.refers:
         return True
-    is_open = intent.wanted is Wanted.ANY and len(intent.topic) > 1
+    is_open = intent.wanted in (Wanted.ANY, Wanted.WHO) and len(intent.topic) > 1
     return is_open and all(item.support(intent.topic) == 1 for item, _ in answering[:3])
 
 
@@ -150,6 +159,8 @@ def is_supported(intent: Intent, item: Found) -> bool:
 def _told(intent: Intent, item: Found) -> str:
     """A sentence with what the item says to the question; empty where it says nothing."""
     found = extracts.passages(item.own_words, item.lines)
+    if intent.inherits and (named := _named_otherwise(intent, item, found)):
+        return f"{item.name} says {_quoted([passage.text for passage in named])}"
     if intent.wanted is Wanted.PRICE:
         return _price(intent, item, found)
     best = extracts.best(found, intent.topic, intent.wanted, name=item.headline, aspect=intent.aspect)
@@ -158,6 +169,20 @@ def _told(intent: Intent, item: Found) -> str:
             return f"{item.name}:\n" + "\n".join(f"- {_bare(passage.text)}" for passage in best)
         return f"{item.name} says {_quoted([passage.text for passage in best])}"
     return f"{item.name}. {item.summary}" if intent.wanted is Wanted.ANY else ""
+
+
+def _named_otherwise(intent: Intent, item: Found, found: Sequence[extracts.Passage]) -> list[extracts.Passage]:
+    """The line of a new subject, where it has not what was wanted of the subject before: that is what it says of it."""
+    whole = [
+        passage
+        for passage in found
+        if extracts.support(intent.topic, passage.text) == 1 and any(c.isdigit() for c in passage.text)
+    ]
+    if extracts.support(intent.topic, item.headline) or any(
+        extracts.is_of(intent.wanted, passage.text) for passage in whole
+    ):
+        return []
+    return whole[:1]
 
 
 def _price(intent: Intent, item: Found, found: Sequence[extracts.Passage]) -> str:
@@ -187,7 +212,9 @@ def listing(intent: Intent, found: Sequence[Found]) -> Said:
     count = f"{len(narrowed)} item" + ("" if len(narrowed) == 1 else "s")
     head = f"I found {count}" + (f"; the first {_LISTED} are:" if len(narrowed) > _LISTED else ":")
     return Said(
-        _lines([head, *(f"- {item.headline} {item.cite}" for item in shown)]), tuple(item.item_id for item in shown)
+        _lines([head, *(f"- {item.headline} {item.cite}" for item in shown), *_limits(found)]),
+        tuple(item.item_id for item in shown),
+        tuple(item.item_id for item in shown),
     )
 
 
@@ -219,19 +246,20 @@ def overview(counted: Mapping[str, Any]) -> Said:
 
 def choose(intent: Intent, found: Sequence[Found]) -> Said:
     """One of several: by price, by day, or by its place in the last answer."""
-    if intent.choice.lstrip("-").isdigit():
-        place = int(intent.choice)
+    if intent.choice == "other" or intent.choice.lstrip("-").isdigit():
+        place = 0 if intent.choice == "other" else int(intent.choice)
         if not -len(found) <= place < len(found):
             return NOTHING
         chosen, asked = found[place], Intent(intent.text, wanted=intent.wanted, topic=intent.topic, refers=True)
-        return find(asked, [chosen], before=[str(chosen.item_id)])
+        return replace(find(asked, [chosen], before=[str(chosen.item_id)]), among=tuple(item.item_id for item in found))
     if intent.choice in ("cheapest", "dearest"):
         return _by_price(intent, found)
     dated = sorted((item for item in found), key=lambda item: item.days[0], reverse=intent.choice == "latest")
     if not dated:
         return NOTHING
     first = dated[0]
-    return Said(f"The {intent.choice} is {first.name}, of {first.days[0]:%-d %B %Y}. {first.cite}", (first.item_id,))
+    told = f"The {intent.choice} is {first.name}, of {first.days[0]:%-d %B %Y}. {first.cite}"
+    return Said(_lines([told, *_limits(found)]), (first.item_id,), tuple(item.item_id for item in dated))
 
 
 def _by_price(intent: Intent, found: Sequence[Found]) -> Said:
@@ -248,7 +276,12 @@ def _by_price(intent: Intent, found: Sequence[Found]) -> Said:
         about.append(item.item_id)
     if len(by_currency) > 1:
         told.append("Different currencies are not compared.")
-    return Said(_lines(told), tuple(about))
+    return Said(_lines([*told, *_limits(found)]), tuple(about), tuple(item.item_id for _, item in priced))
+
+
+def _limits(found: Sequence[Found]) -> list[str]:
+    """There may be more than was looked at, and whoever asked is told."""
+    return [f"I looked at the newest {LOOKED_AT} only."] if len(found) >= LOOKED_AT else []
 
 
 def add_up(found: Sequence[Found]) -> Said:
@@ -261,7 +294,23 @@ def add_up(found: Sequence[Found]) -> Said:
         whole = sum((total.value for total, _ in sums), Decimal(0))
         told.append(f"Together {currency} {whole:.2f}:".replace("  ", " "))
         told += [f"- {item.name}: {total.text} {item.cite}" for total, item in sums]
-    return Said(_lines(told), tuple(item.item_id for _, item in priced))
+    return Said(_lines([*told, *_limits(found)]), tuple(item.item_id for _, item in priced))
+
+
+def add_up_parts(parts: Sequence[str], found: Sequence[Sequence[Found]]) -> Said:
+    """Several things by name: of each the item that is most about it and has a total, and which of them have none."""
+    chosen, missing = [], []
+    for part, items in zip(parts, found, strict=False):
+        fitting = _fitting(Intent(part, topic=tuple(part.split())), items, ())
+        if item := next((item for item in fitting if item.total), None):
+            chosen.append(item)
+        else:
+            missing.append(part)
+    if not chosen:
+        return NOTHING
+    said = add_up(list({item.item_id: item for item in chosen}.values()))
+    without = f"I found no total for {', '.join(missing)}."
+    return Said(_lines([said.text, *([without] if missing else [])]), said.about)
 
 
 def _by_currency(priced: Sequence[tuple[Amount, Found]]) -> dict[str, list[tuple[Amount, Found]]]:

@@ -17,7 +17,9 @@ _TITLE_LENGTH = 60
 class Sessions(Protocol):
     """Where turns are announced (`app.chat.store.SessionStore`)."""
 
-    def announce(self, ticket: Ticket, *, question: str, title: str, is_new: bool = False) -> None: ...
+    def announce(
+        self, ticket: Ticket, *, question: str, title: str, is_new: bool = False, replaces_turn: int | None = None
+    ) -> None: ...
 
     def release(self, ticket: Ticket, failure: str) -> None: ...
 
@@ -28,9 +30,15 @@ def announced(asked: TurnAsked, sessions: Sessions) -> Iterator[None]:
 
     Raises:
         NotFound: there is no such session (any more).
-        Conflict: another turn is under way.
+        Conflict: another turn is under way; or the one that it is to replace is not the last any more.
     """
-    sessions.announce(asked.ticket, question=asked.message, title=title_of(asked.message), is_new=asked.is_new)
+    sessions.announce(
+        asked.ticket,
+        question=asked.message,
+        title=title_of(asked.message),
+        is_new=asked.is_new,
+        replaces_turn=asked.replaces_turn,
+    )
     try:
         yield
     except BaseException as exc:

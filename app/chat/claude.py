@@ -23,7 +23,6 @@ from app.platform.providers import ASK_AGAIN_S, asking, failure_of
 from app.platform.settings import ChatSettings
 
 _NO_KEY = SecretStr("replaced at each call")
-_OVERLOADED = "overloaded_error"
 
 
 class ChatClaude(ChatAnthropic):

@@ -22,6 +22,25 @@ _DURATION = re.compile(r"\b\d+(?:[.,]\d)? ?(?:years?|months?|weeks?|days?|hours?
 _SOME_DAY = re.compile(
     r"\b(?:today|tonight|tomorrow|noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b", re.IGNORECASE
 )
+_NAME = r"[A-ZÄÖÜ][\w’'-]+"
+_NO_NAME = r"(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b)"
+_PERSON = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Gran(?:d(?:ma|pa|mother|father)|ny)|Mum|Mom|Dad|Aunt|Uncle|Oma|Opa|Tante|"
+    rf"Onkel)\b\.? ?{_NAME}|\b(?:[Bb]y|[Ww]ith|[Ff]rom|[Aa]sk for|[Ss]igned|[Cc]all) {_NO_NAME}{_NAME}|"
+    r"\b(?:PASSENGER|NAME|CUSTOMER|GUEST|OWNER|PATIENT|CONTACT|Passenger|Name|Customer|Guest|Owner|Patient|Contact)\b|"
+    r"(?<!\w)@\w"
+)
+_SENDER = re.compile(
+    rf"\b(?:SENDER|AUTHOR|DEALER|SELLER|Sender|Author|Dealer|Seller)\b|\b(?:[Bb]y|[Ff]rom|[Ss]igned) {_NO_NAME}{_NAME}|"
+    r"^(?:[Yy]ours|[Bb]est wishes|[Kk]ind regards|[Bb]est regards|[Rr]egards|[Ss]incerely|[Ww]ith love|[Ll]ove,|"
+    r"[Mm]it freundlichen|[Vv]iele Grüße|[Ll]iebe Grüße)|(?<!\w)@\w"
+)
+# Who is spoken to does not do what is told.
+_SALUTATION = re.compile(r"^(?:hello|hi|hey|dear|sehr geehrte[rs]?|liebe[rs]?|hallo)\b", re.IGNORECASE)
+_UNTIL = re.compile(
+    r"\b(?:until|till|valid|expir\w+|best before|use by|bis|gültig|ends?|ending|kept|return by|due)\b", re.IGNORECASE
+)
+_ENDING = frozenset({"expire", "expires", "expiry", "valid", "end", "ends", "runs", "due"})
 _BULLET = re.compile(r"^\s*[-–•*□☐]\s*\S")
 _ROUTE = re.compile(r"^(?:head|turn|go|walk|take|follow|keep|cross|continue)\b|\bon foot\b|\(\d", re.IGNORECASE)
 # Lines between what a question names and what it wants.
@@ -29,6 +48,7 @@ _NEAR = 2
 # And between an hour and the day that it is of.
 _SAME_DAY = 6
 _SENTENCE_END = re.compile(r"[.!?:]$")
+_UNFINISHED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|and|or|of|the|an?|to|for|with|from|by|at|in|on)$")
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -94,7 +114,7 @@ def _is_label(line: str) -> bool:
 
 def _goes_on(line: str, following: str) -> bool:
     """Whether the next line is the rest of this one's sentence."""
-    starts_low = following[:1].islower() or following[:1].isdigit()
+    starts_low = following[:1].islower() or following[:1].isdigit() or bool(_UNFINISHED.search(line))
     is_sentence = len(line) >= 20 and not _SENTENCE_END.search(line) and not _PRICE_AT_END.search(line)
     return is_sentence and starts_low and not _BULLET.match(following) and not re.match(r"\d\d?[:.]\d\d", following)
 
@@ -120,11 +140,16 @@ def best(
         return [passage for passage in found if _is_step(passage.text)]
     stems = _telling(found, {stem(word) for word in topic}, name, {stem(word) for word in aspect})
     named = _most_named(found, stems)
-    if wanted is Wanted.ANY:
-        return [_with_value(passage, found) for passage in named[:2]]
     fitting = [passage for passage in found if is_of(wanted, passage.text)]
+    if wanted is Wanted.ANY or (wanted is Wanted.WHO and not fitting):
+        return [_with_value(passage, found) for passage in named[:2]]
+    if wanted is Wanted.SENDER:
+        return [_with_value(passage, found) for passage in fitting[:2]]
+    if wanted is Wanted.WHEN and not _ENDING.isdisjoint(aspect) and not _most_named(fitting, set(aspect)):
+        return _ending(found, fitting)
     # Addresses are told all: which of them a question means, their place does not tell.
-    beside = _beside(named, fitting) if wanted is not Wanted.WHERE else []
+    # And who does something is mostly named in another line than what is done.
+    beside = _beside(named, _first_choice(wanted, fitting)) if wanted not in (Wanted.WHERE, Wanted.WHO) else []
     own = [passage for passage in named if passage.is_own]
     chosen = (_most_named(_first_choice(wanted, fitting), stems) or beside or own or _first_choice(wanted, fitting))[:2]
     if wanted is Wanted.WHERE and not _most_named(fitting, stems) and not matches(stems, name):
@@ -132,6 +157,27 @@ def best(
         below = [_with_value(passage, found) for passage in named]
         return [each for each in below if each not in named][:1] or (chosen if fitting else named[:2])
     return _with_day(chosen, found) if wanted is Wanted.WHEN else chosen
+
+
+def _ending(found: Sequence[Passage], fitting: Sequence[Passage]) -> list[Passage]:
+    """Until when something holds: the line that says so; else how long it holds, and the first day that is named."""
+    said = [passage for passage in fitting if _UNTIL.search(passage.text)]
+    if said:
+        return said[:2]
+    lengths = [passage for passage in found if _DURATION.search(passage.text) and not mentions.times([passage.text])]
+    days = [passage for passage in fitting if mentions.dates([passage.text])]
+    return [_with_caption(passage, found) for passage in [*lengths[:1], *days[:1]]]
+
+
+def _with_caption(passage: Passage, found: Sequence[Passage]) -> Passage:
+    """A value with what stands above it ("3 November 2025" under "Date of purchase")."""
+    above = next((other for other in found if other.place == passage.place - 1), None)
+    is_caption = above and not above.is_own and _is_caption(above.text)
+    return Passage(f"{above.text}: {passage.text}", passage.place) if above and is_caption else passage
+
+
+def _is_caption(text: str) -> bool:
+    return len(text.split()) <= 4 and not any(c.isdigit() for c in text)
 
 
 def _telling(found: Sequence[Passage], stems: set[str], name: str, aspect: set[str]) -> set[str]:
@@ -202,6 +248,10 @@ def is_of(wanted: Wanted, text: str) -> bool:
             return bool(_PHONE.search(text))
         case Wanted.CONTACT:
             return bool(_PHONE.search(text) or _MAIL.search(text))
+        case Wanted.WHO:
+            return bool(_PERSON.search(text)) and not _SALUTATION.search(text)
+        case Wanted.SENDER:
+            return bool(_SENDER.search(text))
         case _:
             return True
 
@@ -213,7 +263,7 @@ def _is_step(text: str) -> bool:
 
 def _with_value(passage: Passage, found: Sequence[Passage]) -> Passage:
     """A caption with what stands below it ("Serial number" over "2511-084")."""
-    is_caption = not passage.is_own and len(passage.text.split()) <= 4 and not any(c.isdigit() for c in passage.text)
+    is_caption = not passage.is_own and _is_caption(passage.text) and ": " not in passage.text
     below = next((other for other in found if other.place == passage.place + 1), None)
     return Passage(f"{passage.text}: {below.text}", passage.place) if is_caption and below else passage
 

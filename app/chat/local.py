@@ -28,12 +28,15 @@ from langchain_core.tools import BaseTool
 
 from app.chat import answers
 from app.chat.answers import Found, Said
+from app.chat.german import in_english
 from app.chat.questions import Intent, Kind, beside_category, understand
 from app.platform.settings import LOCAL_CHAT_MODEL
 
 MODEL_NAME = LOCAL_CHAT_MODEL
 # What a list is made from; and how many earlier items are read again for a follow-up.
-_LIST_TOP_K, _ITEMS_READ_AGAIN = 20, 6
+_LIST_TOP_K, _ITEMS_READ_AGAIN = answers.LOOKED_AT, 6
+# Things added up by name, each by a search of its own.
+_PARTS = 6
 # Whatever is asked next may be about these, also where it does not say so.
 _ITEMS_SPOKEN_OF = 2
 # Under this key the next turn finds what this answer was about.
@@ -44,10 +47,14 @@ Call = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """The turn so far: what was asked, what the answer before was about, and what tools have returned by now."""
+    """The turn so far: what was asked, what the answer before was about and which items it was chosen from, and what
+    tools have returned by now."""
 
     intent: Intent
     about: tuple[str, ...]
+    among: tuple[str, ...]
+    # Whether that answer was a choice.
+    chose: bool
     returned: tuple[tuple[str, Mapping[str, Any]], ...]
     offered: tuple[str, ...]
 
@@ -120,8 +127,18 @@ def _next(messages: Sequence[BaseMessage], offered: Sequence[str]) -> AIMessage:
             "", tool_calls=[ToolCall(name=name, args=args, id=f"call-{uuid4().hex}") for name, args in calls]
         )
     said = _answer(exchange)
-    kept = {**exchange.intent.as_dict(), "about": [str(item_id) for item_id in said.about]}
+    kept = {
+        **exchange.intent.as_dict(),
+        "about": [str(item_id) for item_id in said.about],
+        "among": _among(exchange, said),
+    }
     return AIMessage(said.text, additional_kwargs={_KEPT: kept})
+
+
+def _among(exchange: _Exchange, said: Said) -> list[str]:
+    """What the next question may choose from. "The other one" goes on among the same."""
+    goes_on = exchange.intent.refers and (exchange.intent.choice == "other" or not said.among)
+    return [*exchange.among] if goes_on else [*map(str, said.among)]
 
 
 def _exchange(messages: Sequence[BaseMessage], offered: Sequence[str]) -> _Exchange:
@@ -135,8 +152,11 @@ def _exchange(messages: Sequence[BaseMessage], offered: Sequence[str]) -> _Excha
         if isinstance(message, ToolMessage)
     )
     return _Exchange(
-        intent=understand(messages[last].text, Intent.from_dict(kept) if kept else None),
+        intent=understand(in_english(messages[last].text), Intent.from_dict(kept) if kept else None),
         about=tuple(kept["about"]) if kept else (),
+        # Conversations that began before this was kept go on.
+        among=tuple(kept.get("among", ())) if kept else (),
+        chose=kept is not None and kept["kind"] == Kind.CHOOSE.value,
         returned=returned,
         offered=tuple(offered),
     )
@@ -156,16 +176,27 @@ def _first_calls(exchange: _Exchange) -> list[Call]:
             return []
         case Kind.WEB if "search_web" in exchange.offered:
             return [("search_web", {"query": " ".join(intent.topic) or intent.text})]
-        case Kind.COUNT if not beside_category(intent):
+        case Kind.COUNT if not beside_category(intent) and not intent.period:
             return [("collection_overview", {"category": intent.category})]
         case Kind.OVERVIEW:
             return [("collection_overview", {})]
         case Kind.SIMILAR if exchange.about:
             return [("similar_items", {"item_id": exchange.about[0]})]
+        case Kind.SUM if intent.parts:
+            return [("search_collection", {"query": part}) for part in intent.parts[:_PARTS]]
     if intent.refers and exchange.about:
-        return [("get_item", {"item_id": item_id}) for item_id in exchange.about[:_ITEMS_READ_AGAIN]]
+        return [("get_item", {"item_id": item_id}) for item_id in _meant(exchange)[:_ITEMS_READ_AGAIN]]
     again = exchange.about[:_ITEMS_SPOKEN_OF] if intent.kind is Kind.FIND and intent.topic else ()
     return [("search_collection", _search(intent)), *(("get_item", {"item_id": item_id}) for item_id in again)]
+
+
+def _meant(exchange: _Exchange) -> tuple[str, ...]:
+    """The items that a follow-up points at: those of the answer before, or what that was chosen from."""
+    choice, about, among = exchange.intent.choice, exchange.about, exchange.among
+    if choice == "other":
+        others = tuple(each for each in among if each not in about)
+        return others[:1] or about[1:2]
+    return among if exchange.chose and choice and among else about
 
 
 def _search(intent: Intent) -> dict[str, Any]:
@@ -202,6 +233,9 @@ def _answer(exchange: _Exchange) -> Said:
     if "similar_items" in by_tool:
         return answers.similar(items)
     match intent.kind:
+        case Kind.SUM if intent.parts:
+            returned = [artifact.get("items", []) for _, artifact in exchange.returned]
+            return answers.add_up_parts(intent.parts, [[*map(Found.read, each)] for each in returned])
         case Kind.SUM:
             return answers.add_up(items)
         case Kind.CHOOSE:

@@ -9,16 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
-from xml.sax.saxutils import escape
 
 from langchain.agents import AgentState
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
 from app.chat.models import Citation, Message, ToolUse
-
-_SUMMARY_LENGTH = 3000
-_QUESTION_LENGTH, _ANSWER_LENGTH = 200, 300
 
 
 class ChatState(AgentState[Any]):
@@ -28,37 +24,22 @@ class ChatState(AgentState[Any]):
     summary: str
 
 
-def trimmed(messages: Sequence[AnyMessage], summary: str, *, max_tokens: int) -> dict[str, Any] | None:
-    """The update that takes the oldest turns out of a history that is too long, and adds them to the summary.
+def too_long_ago(messages: Sequence[AnyMessage], *, max_tokens: int) -> list[AnyMessage]:
+    """The oldest turns of a history that is too long, about; none: it fits.
 
-    The newest message, which is the question, stays in any case. None: it fits.
+    The newest message, which is the question, stays in any case.
     """
     kept, size = list(messages), count_tokens_approximately(messages)
-    if size <= max_tokens:
-        return None
     dropped: list[AnyMessage] = []
+    if size <= max_tokens:
+        return dropped
     # To two thirds, so that not every turn from now on has to.
     while len(kept) > 1 and size > max_tokens * 2 // 3:
         dropped.append(kept.pop(0))
         while len(kept) > 1 and not isinstance(kept[0], HumanMessage):
             dropped.append(kept.pop(0))
         size = count_tokens_approximately(kept)
-    return {
-        "messages": [RemoveMessage(id=str(message.id)) for message in dropped],
-        "summary": _summarised(summary, dropped),
-    }
-
-
-def _summarised(summary: str, messages: Sequence[AnyMessage]) -> str:
-    """A line for each question and answer. Not by a model: it costs nothing, takes no time and follows no orders."""
-    lines = [summary] if summary else []
-    for message in messages:
-        text = escape(" ".join(message.text.split()))
-        if isinstance(message, HumanMessage):
-            lines.append(f"Asked: {text[:_QUESTION_LENGTH]}")
-        else:
-            lines.append(f"Answered: {text[:_ANSWER_LENGTH]}")
-    return "\n".join(lines)[-_SUMMARY_LENGTH:]
+    return dropped
 
 
 def of_this_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
@@ -67,13 +48,30 @@ def of_this_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     return list(messages[asked[-1] :]) if asked else []
 
 
+def replaced(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """The turn before the last question, which is to take its place.
+
+    It is taken out of what is written down by now, and the conversation not read as it was before it: that checkpoint
+    may be gone, since it lives no longer than its session did then.
+    """
+    asked = [position for position, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    return list(messages[asked[-2] : asked[-1]])
+
+
+def forgotten(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
+    """The update that takes these out of the history."""
+    return [RemoveMessage(id=str(message.id)) for message in messages]
+
+
 def settled(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
     """What takes a finished turn's tool calls out of the history."""
-    return [
-        RemoveMessage(id=str(message.id))
-        for message in messages
-        if isinstance(message, ToolMessage) or (isinstance(message, AIMessage) and message.tool_calls)
-    ]
+    return forgotten(
+        [
+            message
+            for message in messages
+            if isinstance(message, ToolMessage) or (isinstance(message, AIMessage) and message.tool_calls)
+        ]
+    )
 
 
 def tools_used(messages: Sequence[AnyMessage]) -> tuple[ToolUse, ...]:

@@ -7,11 +7,13 @@ from typing import Any
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
 
 from app.chat import memory, prompt
 from app.chat.grounding import Grounding
 from app.chat.memory import ChatState
 from app.chat.models import NOTHING_FOUND, Message, Usage
+from app.chat.summaries import Summarise, Summary, tokens
 from app.chat.turn import Outcome, Turn
 from app.platform.prices import cost_usd
 from app.platform.settings import ChatSettings
@@ -27,32 +29,44 @@ class Memory(AgentMiddleware[ChatState, Turn]):
 
     state_schema = ChatState
 
-    def __init__(self, model_name: str, settings: ChatSettings, now: Clock) -> None:
+    def __init__(self, model_name: str, settings: ChatSettings, summarise: Summarise, now: Clock) -> None:
         super().__init__()
         self._model_name = model_name
+        self._summarise = summarise
         self._max_tokens = settings.chat_history_tokens
         self._now = now
 
     def before_agent(self, state: ChatState, runtime: Runtime[Turn]) -> dict[str, Any] | None:
-        said = [message.text for message in state["messages"] if isinstance(message, HumanMessage)]
-        runtime.context.own_texts.extend(said)
-        return memory.trimmed(state["messages"], state.get("summary", ""), max_tokens=self._max_tokens)
+        turn, messages = runtime.context, list(state["messages"])
+        replaced = memory.replaced(messages) if turn.question.replaces_turn else []
+        kept = [message for message in messages if message not in replaced]
+        turn.own_texts.extend(message.text for message in kept if isinstance(message, HumanMessage))
+        dropped = memory.too_long_ago(kept, max_tokens=self._max_tokens)
+        update: dict[str, Any] = {"messages": memory.forgotten([*replaced, *dropped])}
+        if dropped:
+            turn.summary = self._summarise(state.get("summary", ""), dropped)
+            update["summary"] = turn.summary.text
+        return update if update["messages"] else None
 
     def after_agent(self, state: ChatState, runtime: Runtime[Turn]) -> dict[str, Any] | None:
         turn, messages = runtime.context, memory.of_this_turn(state["messages"])
         content, grounding = grounded(messages[-1].text, turn)
         asked = Message("user", turn.question.text, self._now())
         answered = Message("assistant", content, self._now(), tuple(grounding.citations), memory.tools_used(messages))
-        turn.outcome = Outcome(answered, self._usage(messages), grounding.removed_citations, grounding.removed_links)
-        return {
-            "messages": memory.settled(messages),
-            "transcript": [memory.written(asked), memory.written(answered)],
-        }
+        usage = self._usage(messages, turn.summary)
+        turn.outcome = Outcome(answered, usage, grounding.removed_citations, grounding.removed_links)
+        said = [memory.written(asked), memory.written(answered)]
+        if turn.question.replaces_turn:
+            return {
+                "messages": memory.settled(messages),
+                "transcript": Overwrite([*state["transcript"][: -len(said)], *said]),
+            }
+        return {"messages": memory.settled(messages), "transcript": said}
 
-    def _usage(self, messages: Sequence[AnyMessage]) -> Usage:
-        counts = [message.usage_metadata for message in messages if isinstance(message, AIMessage)]
-        read = sum(count["input_tokens"] for count in counts if count)
-        written = sum(count["output_tokens"] for count in counts if count)
+    def _usage(self, messages: Sequence[AnyMessage], summary: Summary) -> Usage:
+        counts = [tokens(message) for message in messages if isinstance(message, AIMessage)]
+        read = summary.input_tokens + sum(read for read, _ in counts)
+        written = summary.output_tokens + sum(written for _, written in counts)
         if not read and not written:
             return Usage(self._model_name)
         cost = cost_usd(self._model_name, input_tokens=read, output_tokens=written)

@@ -62,11 +62,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The last question of a session, while it has no answer. `failure` is why there will be none; None: not yet."""
+    """The last question of a session, while it has no answer. `failure` is why there will be none; None: not yet.
+
+    The turn that it was to replace, if it was, stands until there is an answer.
+    """
 
     question: str
     asked_at: datetime
     failure: str | None = None
+    replaces_turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class Question:
     category: str | None = None
     # Items that it is about; none: all of the collection.
     item_ids: tuple[UUID, ...] = ()
+    # The last turn, whose place this one takes; from 1.
+    replaces_turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Wanted(StrEnum):
     WHERE = "where"
     PHONE = "phone"
     CONTACT = "contact"
+    WHO = "who"
+    SENDER = "sender"
     INGREDIENTS = "ingredients"
     STEPS = "steps"
 
@@ -43,8 +45,9 @@ class Intent:
     """A question, understood.
 
     `topic` are the words it is about; `aspect` what it asks of them ("is it kept"); `refers` says that it is about the
-    items of the answer before; `choice` is which of several (`cheapest`, `dearest`, `earliest`, `latest`, or a place in
-    the list from 0); `period` is (year, month), either of them 0 where it is not said.
+    items of the answer before; `choice` is which of several (`cheapest`, `dearest`, `earliest`, `latest`, `other`, or a
+    place in the list from 0); `parts` are several things asked about at once; `inherits` says that what is wanted was
+    said in the question before; `period` is (year, month), either of them 0 where it is not said.
     """
 
     text: str
@@ -55,6 +58,8 @@ class Intent:
     category: str = ""
     refers: bool = False
     choice: str = ""
+    parts: tuple[str, ...] = ()
+    inherits: bool = False
     period: tuple[int, int] | None = None
 
     @property
@@ -104,6 +109,9 @@ _CATEGORIES = {
 _CATEGORY_PATTERNS = {name: re.compile(rf"\b(?:{'|'.join(words.split())})\b") for name, words in _CATEGORIES.items()}
 _EVERYTHING = re.compile(r"\b(?:items?|things?|pictures?|images?|everything|collection)\b")
 
+# Of things that were bought there are receipts.
+_BOUGHT = re.compile(r"\b(?:items?|things?|everything)\b.*\b(?:bought|purchased|paid)\b")
+
 _WANTED = (
     (
         Wanted.INGREDIENTS,
@@ -115,7 +123,17 @@ _WANTED = (
         r"how (?:is|are) .*\b(?:made|baked|cooked|prepared)\b",
     ),
     (Wanted.PHONE, r"\b(?:phone|telephone) ?numbers?\b|\btelephone\b|\bnumber (?:to|can i|do i|should i) call\b"),
-    (Wanted.CONTACT, r"\b(?:e-?mail|contact)\b|\b(?:call|reach) (?:him|her|them)\b"),
+    (
+        Wanted.CONTACT,
+        r"\b(?:e-?mail|contact)\b|\b(?:call|reach) (?:him|her|them)\b|"
+        r"\bwhom? (?:should|can|do|must|could|may) (?:i|we) (?:call|ask|reach|write|ring|phone)\b",
+    ),
+    (
+        Wanted.SENDER,
+        r"\bwho (?:has |had )?(?:wrote|written|writes|sent|sends|signed|signs|issued|posted|published|sold|sells)\b|"
+        r"\b(?:from|by) whom?\b|\bwho(?: is|'s| was) .*\b(?:from|by)\W*$|\b(?:sender|author|writer)\b|\bwritten by\b",
+    ),
+    (Wanted.WHO, r"^(?:and |but )?who(?:m|se|'s)?\b"),
     # "How much space" asks for no money.
     (
         Wanted.PRICE,
@@ -148,24 +166,26 @@ _OVERVIEW = re.compile(
 )
 _LIST = re.compile(
     r"^(?:please )?(?:show|list|give)\b|\bdo i have\b|\bhave i got\b|\bdid i save\b|\bare there any\b|\bwhich of my\b|"
-    r"^(?:all )?my \w+\W*$|^find\b"
+    r"^(?:all )?my \w+\W*$|^find\b|\bmentions?\b"
 )
 # One thing of something is asked for, no list: "which seat do I have".
 _ONE = re.compile(r"^(?:and )?(?:which|what) (?!\w+s\b)\w+ (?:do|have) i\b")
 _SIMILAR = re.compile(r"\b(?:similar|alike)\b|\b(?:more|something|anything|others?|looks?) like (?:this|that|it)\b")
-_SUM = re.compile(
-    r"\b(?:altogether|in total|in all|overall|combined|all together|add up|sum of)\b|\ball (?:my|the) \w+"
-)
+_TOGETHER = re.compile(r"\b(?:altogether|in total|in all|overall|combined|(?:all )?together|add up|sum of)\b")
+_ALL_OF = re.compile(r"\ball (?:my|the) \w+")
+_AND = re.compile(r"\s*,\s*(?:and )?|\s+(?:and|plus|&)\s+")
 _CHOICES = (
     ("cheapest", r"\b(?:cheap(?:er|est)|less expensive|least expensive|lowest)\b"),
     ("dearest", r"\b(?:dear(?:er|est)|(?:more|most) expensive|pric(?:ier|iest)|highest)\b"),
     ("earliest", r"\b(?:earl(?:ier|iest)|old(?:er|est))\b"),
     ("latest", r"\b(?:lat(?:er|est)|new(?:er|est)|most recent)\b"),
     ("0", r"\bfirst(?: one)?\b"),
-    ("1", r"\bsecond one\b|^(?:and )?the second\b|\bthe other(?: one)?\b"),
+    ("1", r"\bsecond one\b|^(?:and )?the second\b"),
+    ("other", r"\b(?:the other|another)(?: one)?\W*$"),
     ("2", r"\bthird one\b|^(?:and )?the third\b"),
     ("-1", r"\blast one\b"),
 )
+_COMPARED = ("cheapest", "dearest")
 _REFERENCE = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|there|one|ones|both|him|her|he|she|the (?:first|second|third|last))\b"
 )
@@ -193,7 +213,7 @@ _STOP = _words("""
     paid pay spend spent total totals fee address date cheaper cheapest dearer dearest expensive earlier
     earliest later latest newer newest older oldest overview phone telephone email contact call ingredients
     ingredient altogether sum combined overall saved save called cheap let lot sorry actually yet whats wheres
-    whens dont im ive
+    whens dont im ive mention mentions mentioned name names another
 """)
 _WORD = re.compile(r"[^\W_]+(?:[-'’&][^\W_]+)*")
 
@@ -229,33 +249,56 @@ def words_of(text: str) -> tuple[str, ...]:
 def _alone(text: str, plain: str) -> Intent:
     wanted = next((wanted for wanted, pattern in _WANTED if re.search(pattern, plain)), Wanted.ANY)
     category = next((name for name, pattern in _CATEGORY_PATTERNS.items() if pattern.search(plain)), "")
+    if not category and _BOUGHT.search(plain):
+        category = "receipt"
     choice = next((choice for choice, pattern in _CHOICES if re.search(pattern, plain)), "")
     intent = Intent(
         text, Kind.FIND, wanted, words_of(plain), aspects_of(plain), category, choice=choice, period=_period(plain)
     )
-    return replace(intent, kind=_kind(plain, intent))
+    intent = replace(intent, kind=_kind(plain, intent))
+    return replace(intent, parts=_parts(plain)) if intent.kind is Kind.SUM and not category else intent
+
+
+def _parts(plain: str) -> tuple[str, ...]:
+    """The things that are to be added up, in the words that tell them."""
+    told = (" ".join(words_of(part)) for part in _AND.split(_TOGETHER.sub(" ", plain)))
+    return tuple(dict.fromkeys(part for part in told if part))
 
 
 def _kind(plain: str, intent: Intent) -> Kind:
     counted = _COUNT.search(plain)
     is_of_items = bool(intent.category or _EVERYTHING.search(plain))
+    is_together = bool(_TOGETHER.search(plain))
+    is_of_several = is_together and not _names_one(plain, intent.category)
+    is_priced = intent.wanted is Wanted.PRICE
+    is_compared = intent.choice in _COMPARED and intent.wanted in (Wanted.ANY, Wanted.PRICE)
     rules: Sequence[tuple[bool, Kind]] = (
         (bool(_WEB.search(plain)), Kind.WEB),
         (bool(counted) and is_of_items, Kind.COUNT),
         (bool(_OVERVIEW.search(plain)), Kind.OVERVIEW),
         (bool(_SIMILAR.search(plain)), Kind.SIMILAR),
-        (bool(intent.category) and intent.wanted is Wanted.PRICE and bool(_SUM.search(plain)), Kind.SUM),
+        (bool(intent.category) and is_priced and (is_of_several or bool(_ALL_OF.search(plain))), Kind.SUM),
+        (is_priced and is_together and len(_parts(plain)) > 1, Kind.SUM),
         (bool(intent.choice) and bool(intent.category), Kind.CHOOSE),
+        (is_compared and bool(_EVERYTHING.search(plain)), Kind.CHOOSE),
         (intent.wanted is Wanted.ANY and bool(_LIST.search(plain)) and not _ONE.search(plain), Kind.LIST),
         (intent.wanted is Wanted.ANY and not beside_category(intent) and bool(intent.category), Kind.LIST),
     )
     return next((kind for applies, kind in rules if applies), Kind.FIND)
 
 
+def _names_one(plain: str, category: str) -> bool:
+    """Whether it is about one item of the category: the total of "the ticket" is no sum of tickets."""
+    pattern = _CATEGORY_PATTERNS.get(category)
+    named = pattern.search(plain) if pattern else None
+    is_singular = named is not None and not named[0].endswith("s")
+    return named is not None and is_singular and bool(re.search(rf"\b(?:the|this|that) {named[0]}\b", plain))
+
+
 def beside_category(intent: Intent) -> tuple[str, ...]:
     """What narrows a list further: its topic without category and period."""
     pattern = _CATEGORY_PATTERNS.get(intent.category)
-    said = {*_MONTHS, str(intent.period[0])} if intent.period else set()
+    said = _ASKED_OF_ITEMS | ({*_MONTHS, str(intent.period[0])} if intent.period else set())
     return tuple(word for word in intent.topic if word not in said and not (pattern and pattern.fullmatch(word)))
 
 
@@ -279,7 +322,8 @@ def _refers(plain: str, own: Intent) -> bool:
 _ASKED_OF_ITEMS = _words("""
     happen happened start starts begin begins end ends open opens close closes cost leave leaves depart departs
     arrive arrives valid expire expires written text details detail similar alike exactly located location
-    happening kept number numbers take takes due scheduled made buy bought purchased purchase
+    happening kept number numbers take takes due scheduled made buy bought purchased purchase sent send sends wrote
+    write writes signed sign signs issued posted sender author writer expiry runs
 """)
 # Some of these are too common to look for, and yet tell which line of an item answers.
 _ASPECTS = _ASKED_OF_ITEMS - _words("details detail similar alike exactly") | _words("come comes go goes")
@@ -304,6 +348,7 @@ def _completed(own: Intent, before: Intent, rest: str) -> Intent:
         # A count or a list stays one of its category, also with another word in it.
         category=own.category or (before.category if kind in _OF_A_CATEGORY else ""),
         choice=own.choice,
+        inherits=own.wanted is Wanted.ANY and before.wanted is not Wanted.ANY,
         period=own.period or _period(merged.casefold()),
     )
 

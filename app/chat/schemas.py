@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID, uuid4
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.chat.models import Answer, Citation, Message, Question, Role, Session, Ticket, Unanswered
 from app.search.models import SearchFilter
@@ -26,7 +26,11 @@ Text = Annotated[str, AfterValidator(_clean)]
 
 
 class ChatIn(BaseModel):
-    """One message, into a conversation or beginning one. `item_ids` narrow it to these items."""
+    """One message, into a conversation or beginning one. `item_ids` narrow it to these items.
+
+    With `replaces_turn`, the number of the last turn (`conversation_turn`), it takes that turn's place: to have it
+    answered again, or to ask otherwise. Until there is an answer, the old one stands.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,6 +39,13 @@ class ChatIn(BaseModel):
     top_k: int = Field(default=10, ge=1, le=20)
     category_filter: Text | None = Field(default=None, max_length=64)
     item_ids: list[UUID] = Field(default_factory=list, max_length=20)
+    replaces_turn: int | None = Field(default=None, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _replaces_something(self) -> Self:
+        if self.replaces_turn is not None and self.session_id is None:
+            raise ValueError("replaces_turn needs the session_id of its conversation")
+        return self
 
 
 class SessionEdit(BaseModel):
@@ -57,6 +68,7 @@ class TurnAsked(BaseModel):
     top_k: int
     category_filter: str | None
     item_ids: list[UUID]
+    replaces_turn: int | None = None
     # Who listens meanwhile.
     connection_id: str | None = None
 
@@ -71,6 +83,7 @@ class TurnAsked(BaseModel):
             top_k=body.top_k,
             category_filter=body.category_filter,
             item_ids=body.item_ids,
+            replaces_turn=body.replaces_turn,
             connection_id=connection_id,
         )
 
@@ -79,7 +92,7 @@ class TurnAsked(BaseModel):
         return Ticket(self.user_id, self.session_id, self.turn_id)
 
     def question(self) -> Question:
-        return Question(self.message, self.top_k, self.category_filter, tuple(self.item_ids))
+        return Question(self.message, self.top_k, self.category_filter, tuple(self.item_ids), self.replaces_turn)
 
 
 class AnswerAsked(BaseModel):
@@ -213,12 +226,14 @@ class SessionsOut(BaseModel):
 
 class UnansweredOut(BaseModel):
     """The last question, while it has no answer: it is under way, or failed, and `detail` says how. Asking again is
-    what helps then; a question that failed is in no message."""
+    what helps then; a question that failed is in no message. One with `replaces_turn` was to take that turn's place,
+    which stands until then."""
 
     status: Literal["running", "failed"]
     content: str
     timestamp: datetime
     detail: str | None
+    replaces_turn: int | None
 
     @classmethod
     def of(cls, unanswered: Unanswered) -> Self:
@@ -227,6 +242,7 @@ class UnansweredOut(BaseModel):
             content=unanswered.question,
             timestamp=unanswered.asked_at,
             detail=unanswered.failure,
+            replaces_turn=unanswered.replaces_turn,
         )
 
 

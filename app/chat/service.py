@@ -10,20 +10,17 @@ from uuid import UUID
 from app.chat.asking import failure_of
 from app.chat.collection import Collection
 from app.chat.models import Answer, History, Message, Question, Reply, Session, Sink, Thread, Ticket
-from app.chat.store import Held, SessionStore
+from app.chat.store import MESSAGES_PER_TURN, Held, SessionStore
 from app.platform.errors import Conflict, NotFound
 from app.platform.logs import logger, user_hash
 from app.platform.settings import ChatSettings
-
-# A question and its answer.
-_MESSAGES_PER_TURN = 2
 
 
 class Assistant(Protocol):
     """Whoever answers, and remembers what was said."""
 
     def answer(self, thread: Thread, question: Question, *, collection: Collection, sink: Sink) -> Reply:
-        """Answer, and write the conversation down as it is then.
+        """Answer, and write the conversation down as it is then: without the turn that the question replaces.
 
         Raises:
             app.platform.errors.AppError: no answer; what `thread` names is as it was.
@@ -64,12 +61,13 @@ def converse(
     started, user_id = time.perf_counter(), ticket.user_id
     held = sessions.begin(ticket)
     try:
-        _refuse_if_full(held, settings)
+        added = 0 if question.replaces_turn else MESSAGES_PER_TURN
+        _refuse_if_full(held.session.message_count + added, settings)
         thread = Thread(thread_id(user_id, ticket.session_id), held.session.checkpoint_id)
         narrowed = replace(collection(user_id), selection=question.item_ids)
         with paying():
             reply = assistant().answer(thread, question, collection=narrowed, sink=sink)
-            session = _committed(held, reply, sessions, assistant())
+            session = _committed(held, reply, added, sessions, assistant())
     except BaseException as exc:
         sessions.release(ticket, failure_of(exc))
         raise
@@ -84,17 +82,17 @@ def converse(
         removed_links=reply.removed_links,
         duration_ms=round(elapsed),
     )
-    return Answer(session, session.message_count // _MESSAGES_PER_TURN, reply, round(elapsed, 1))
+    return Answer(session, session.message_count // MESSAGES_PER_TURN, reply, round(elapsed, 1))
 
 
-def _refuse_if_full(held: Held, settings: ChatSettings) -> None:
-    if held.session.message_count >= settings.chat_turns_max * _MESSAGES_PER_TURN:
+def _refuse_if_full(messages: int, settings: ChatSettings) -> None:
+    if messages > settings.chat_turns_max * MESSAGES_PER_TURN:
         raise Conflict(f"After {settings.chat_turns_max} questions a conversation is full. Begin a new one.")
 
 
-def _committed(held: Held, reply: Reply, sessions: SessionStore, assistant: Assistant) -> Session:
+def _committed(held: Held, reply: Reply, added: int, sessions: SessionStore, assistant: Assistant) -> Session:
     try:
-        return sessions.commit(held, checkpoint_id=reply.checkpoint_id, messages=_MESSAGES_PER_TURN)
+        return sessions.commit(held, checkpoint_id=reply.checkpoint_id, messages=added)
     except Conflict:
         _forget_if_deleted(held, sessions, assistant)
         raise

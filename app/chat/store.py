@@ -29,6 +29,9 @@ from app.platform.errors import Conflict, InvalidInput, NotFound, Unavailable
 BY_ACTIVITY = "user_id-last_activity-index"
 BROKE_OFF = "The answer broke off. Ask again."
 _BUSY = "This conversation is answering already. Wait for that answer."
+_CHANGED = "This conversation was changed at the same time. Look at it again."
+# A question and its answer.
+MESSAGES_PER_TURN = 2
 _CURSOR_MAX_LENGTH = 400
 
 Key = dict[str, dict[str, str]]
@@ -64,16 +67,20 @@ class SessionStore:
         self._lease = timedelta(seconds=lease_seconds)
         self._now = now
 
-    def announce(self, ticket: Ticket, *, question: str, title: str, is_new: bool = False) -> None:
+    def announce(
+        self, ticket: Ticket, *, question: str, title: str, is_new: bool = False, replaces_turn: int | None = None
+    ) -> None:
         """Say that a turn is to come: the question stands in its session, and no other turn can until this is over.
 
         Args:
             title: that of the session, for its first turn.
             is_new: the session begins with it.
+            replaces_turn: the session's last one, from 1, if this one is to take its place.
 
         Raises:
             NotFound: there is no such session (any more).
-            Conflict: another turn is under way; or there is a session of the new one's id.
+            Conflict: another turn is under way; or there is a session of the new one's id; or the turn to be replaced
+                is not its last.
         """
         now = self._now()
         values = {
@@ -90,13 +97,22 @@ class SessionStore:
                 {**values, ":title": {"S": title}, ":none": {"N": "0"}, ":ttl": _seconds(now + self._ttl)},
                 missing=Conflict(_BUSY),
             )
-        else:
-            self._update(
-                _row_of(ticket),
-                f"{_ANNOUNCE} REMOVE begun, failure",
-                f"{_IS_THERE} AND (attribute_not_exists(#lock) OR lock_until <= :now)",
-                {**values, ":now": _seconds(now)},
-            )
+            return
+        is_free = f"{_IS_THERE} AND (attribute_not_exists(#lock) OR lock_until <= :now)"
+        values[":now"] = _seconds(now)
+        if replaces_turn is None:
+            self._update(_row_of(ticket), f"{_ANNOUNCE} REMOVE begun, failure, replaces_turn", is_free, values)
+            return
+        self._update(
+            _row_of(ticket),
+            f"{_ANNOUNCE}, replaces_turn = :replaced REMOVE begun, failure",
+            f"{is_free} AND message_count = :said",
+            {
+                **values,
+                ":replaced": {"N": str(replaces_turn)},
+                ":said": {"N": str(replaces_turn * MESSAGES_PER_TURN)},
+            },
+        )
 
     def begin(self, ticket: Ticket) -> Held:
         """Take the turn that was announced.
@@ -160,7 +176,7 @@ class SessionStore:
         row = self._update(
             _row_of(held.ticket),
             "SET checkpoint_id = :checkpoint, last_activity = :now, message_count = message_count + :messages,"
-            " #ttl = :ttl REMOVE #lock, lock_until, begun, stopped, question, asked_at",
+            " #ttl = :ttl REMOVE #lock, lock_until, begun, stopped, question, asked_at, replaces_turn",
             "#lock = :turn",
             {
                 ":checkpoint": {"S": checkpoint_id},
@@ -169,7 +185,7 @@ class SessionStore:
                 ":ttl": _seconds(now + self._ttl),
                 ":turn": {"S": held.ticket.turn_id.hex},
             },
-            missing=Conflict("This conversation was changed at the same time. Look at it again."),
+            missing=Conflict(_CHANGED),
         )
         return self._session(row)
 
@@ -290,12 +306,16 @@ class SessionStore:
             return None
         is_alive = "lock" in row and int(row["lock_until"]["N"]) > self._now().timestamp()
         failure = None if is_alive else row["failure"]["S"] if "failure" in row else BROKE_OFF
-        return Unanswered(row["question"]["S"], datetime.fromisoformat(row["asked_at"]["S"]), failure)
+        asked_at = datetime.fromisoformat(row["asked_at"]["S"])
+        replaced = int(row["replaces_turn"]["N"]) if "replaces_turn" in row else None
+        return Unanswered(row["question"]["S"], asked_at, failure, replaced)
 
     def _why(self, row: Mapping[str, Any]) -> NotFound | Conflict:
-        """What a row that let nobody in means. One that is over is not there; one that is not, somebody else is in."""
-        is_over = not row or int(row["ttl"]["N"]) <= self._now().timestamp()
-        return _no_such_session() if is_over or "lock" not in row else Conflict(_BUSY)
+        """What a row that let nobody in means: it is over, or somebody else is in, or was since it was looked at."""
+        now = self._now().timestamp()
+        if not row or int(row["ttl"]["N"]) <= now:
+            return _no_such_session()
+        return Conflict(_BUSY if "lock" in row and int(row["lock_until"]["N"]) > now else _CHANGED)
 
 
 # There, and not over.

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.chat.collection import Collection, Entry
 from app.chat.models import Message, Question, Usage
+from app.chat.summaries import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Turn:
     headlines: dict[UUID, str] = field(default_factory=dict)
     # What the user wrote, where links are their own.
     own_texts: list[str] = field(default_factory=list)
+    # Made of what no longer fitted in this turn.
+    summary: Summary = field(default_factory=Summary)
     outcome: Outcome | None = None
 
     def saw(self, entries: Sequence[Entry]) -> None:

@@ -134,7 +134,11 @@ _TOOL: Example = {"tool": "search_collection", "input": {"query": "What did the 
 
 EXAMPLES: dict[str, Example] = {
     # Chat
-    "ChatIn": {"message": "What did the bread cost?"},
+    "ChatIn": {
+        "message": "What did the bread cost?",
+        "session_id": _SESSION["session_id"],
+        "replaces_turn": 1,
+    },
     "ChatOut": {
         "session_id": _SESSION["session_id"],
         "message": _ANSWER,
@@ -176,6 +180,7 @@ EXAMPLES: dict[str, Example] = {
             "content": "And the day before?",
             "timestamp": "2026-11-21T08:01:00Z",
             "detail": None,
+            "replaces_turn": None,
         },
         "created_at": _SESSION["created_at"],
         "last_activity": _SESSION["last_activity"],

@@ -30,7 +30,8 @@ def embedding(settings: EmbeddingSettings) -> Decimal:
 
 
 def chat(settings: ChatSettings) -> Decimal:
-    """One turn: as many tokens as end it, those of the call that passes that mark, and an answer to every call.
+    """One turn: as many tokens as end it, those of the call that passes that mark, and an answer to every call; and a
+    summary of what no longer fits the history.
 
     By the dearest model that a search may name. Planning a search takes less.
     """
@@ -39,8 +40,9 @@ def chat(settings: ChatSettings) -> Decimal:
     return max(
         cost_usd(
             model,
-            input_tokens=2 * settings.chat_turn_tokens,
-            output_tokens=(settings.chat_tool_calls + 1) * settings.chat_output_tokens,
+            # A history is measured in characters: a token is one to four of them.
+            input_tokens=2 * settings.chat_turn_tokens + 4 * settings.chat_history_tokens,
+            output_tokens=(settings.chat_tool_calls + 1) * settings.chat_output_tokens + settings.summary_output_tokens,
         )
         for model in [*settings.answer_models, *([] if settings.chat_model else _of_class(settings.chat_provider))]
     )

@@ -1,6 +1,8 @@
 """A turn of a conversation: how long it takes, what our code adds to a model's own time, and what it writes down.
 
-DynamoDB is moto's, in this process: its time is taken out of the figures and told apart.
+DynamoDB is moto's and the embedder the local one, both in this process: their time is told apart. With the local
+model every search pays for its embedding, as that of a new question does. What is added to a model is measured with
+a query that is remembered: threads of the embedder that wait for more work would count as ours.
 """
 
 import logging
@@ -10,10 +12,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,8 +31,10 @@ from app.chat.models import Delta, Event, Question
 from app.chat.store import SessionStore
 from app.items.store import ItemStore
 from app.platform.database import Database
+from app.platform.lasting import lasting
 from app.platform.settings import ChatSettings, DatabaseSettings, SearchSettings
 from app.search.local import LocalEmbedder
+from app.search.models import Embedder
 from app.search.query_vectors import QueryVectors
 from app.search.store import SearchStore
 from tests.benchmarks.api import application
@@ -48,6 +51,7 @@ _QUESTIONS = (
     "When was that?",
     "Which items of category-3 do I have?",
 )
+_SEARCHED = "a line that was read"
 _LIBRARIES = ("langgraph", "langchain", "langchain_core", "langchain_anthropic", "langgraph_checkpoint_aws")
 _ASKED_KB, _READ_KB = 1024, 4096
 
@@ -132,13 +136,34 @@ def watched() -> Iterator[Aws]:
         BaseClient._make_api_call = original
 
 
+class Timed:
+    """The local embedder, and the milliseconds that each of its queries took."""
+
+    provider, model, dimensions = LocalEmbedder.provider, LocalEmbedder.model, LocalEmbedder.dimensions
+
+    def __init__(self) -> None:
+        self._embedder = LocalEmbedder()
+        self.took: list[float] = []
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        return self._embedder.embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        started = time.perf_counter()
+        vector = self._embedder.embed_query(text)
+        self.took.append((time.perf_counter() - started) * 1000)
+        return vector
+
+
 @dataclass
 class Told:
-    """One turn: milliseconds to the first words and to the end, and of the processor, without those that AWS took."""
+    """One turn: milliseconds to the first words and to the end, and of the processor, without those that AWS took; and
+    what AWS took."""
 
     first_ms: float
     whole_ms: float
     processor_ms: float
+    aws_ms: float
 
 
 def measure() -> None:
@@ -154,16 +179,22 @@ def measure() -> None:
 
 
 def _figures(user_id: UUID, database: Database, aws: Aws) -> list[Figure]:
-    local = _deployed(LocalChatModel(), database)
+    embedder = Timed()
+    local = _deployed(LocalChatModel(), database, embedder)
     _held(local, user_id, aws)  # warms everything up
+    embedder.took.clear()
     answered = _held(local, user_id, aws)
     figures = [
         *_quantiles("local model: first words", [each.first_ms for each in answered]),
         *_quantiles("local model: whole answer", [each.whole_ms for each in answered]),
+        *_quantiles("local model: one embedding, in the answer", embedder.took),
+        *_quantiles("local model: DynamoDB, emulated, not in the answer", [each.aws_ms for each in answered]),
     ]
+    remembering = QueryVectors(1).over(embedder)
+    remembering.embed_query(_SEARCHED)
     for name, decide, calls in (("no tool", _answers, 1), ("one search", _searches_once, 2)):
         model = ScriptedChatModel(decide=decide, shown=[])
-        told = _held(_deployed(model, database), user_id, aws)
+        told = _held(_deployed(model, database, remembering), user_id, aws)
         ours = [each.whole_ms - calls * MODEL_S * 1000 for each in told]
         what = f"added to a model of {MODEL_S * 1000:.0f} ms a call, {name}"
         figures += _quantiles(what, ours)
@@ -172,13 +203,7 @@ def _figures(user_id: UUID, database: Database, aws: Aws) -> list[Figure]:
     figures.append(
         Figure.of("modules of its libraries that the other functions load", "", [_loaded_elsewhere()], goal="0")
     )
-    return figures + _written(user_id, database, aws)
-
-
-@cache
-def _embedder() -> LocalEmbedder:
-    """Loaded once, as in a container."""
-    return LocalEmbedder()
+    return figures + _written(user_id, database, aws, remembering)
 
 
 def _loaded_elsewhere() -> float:
@@ -208,22 +233,24 @@ def _searches_once(messages: list[BaseMessage]) -> Step:
     time.sleep(MODEL_S)
     if isinstance(messages[-1], ToolMessage):
         return "It was 5.40, as far as I can see. " * 5
-    return [("search_collection", {"query": "a line that was read"})]
+    return [("search_collection", {"query": _SEARCHED})]
 
 
-def _deployed(model: Any, database: Database) -> Callable[[UUID, UUID | None, str, Aws], tuple[UUID, Told]]:
+def _deployed(model: Any, database: Database, embedder: Embedder) -> Callable[..., tuple[UUID, Told]]:
     client = boto3.client("dynamodb")
     sessions = SessionStore(client, sessions_table(client), ttl_seconds=TTL_S, lease_seconds=LEASE_S)
     table = checkpoints_table(client)
     settings = ChatSettings(checkpoints_table=table, sessions_table="sessions", chat_provider="local")
-    assistant = LangGraphAssistant(
-        model, model_name="claude-sonnet-5-5", checkpoints=saver(table, BUCKET), settings=settings
-    )
-    search, remembering = SearchSettings(), QueryVectors(100).over(_embedder())
+    with lasting():
+        # As the function builds it; here beside the emulator, which is looked through no more either.
+        assistant = LangGraphAssistant(
+            model, model_name="claude-sonnet-5-5", checkpoints=saver(table, BUCKET), settings=settings
+        )
+    search = SearchSettings()
 
     def collection(user_id: UUID) -> Collection:
         index = SearchStore(database, search)
-        return Collection(user_id, ItemStore(database), AnalysisStore(database), index, lambda: remembering, search)
+        return Collection(user_id, ItemStore(database), AnalysisStore(database), index, lambda: embedder, search)
 
     def ask(user_id: UUID, session_id: UUID | None, text: str, aws: Aws) -> tuple[UUID, Told]:
         first: list[float] = []
@@ -246,7 +273,8 @@ def _deployed(model: Any, database: Database) -> Callable[[UUID, UUID | None, st
         )
         whole = time.perf_counter() - started - aws.seconds
         processor = time.process_time() - busy - aws.processor_seconds
-        return ticket.session_id, Told(first[0] * 1000, whole * 1000, processor * 1000)
+        spent = (first[0], whole, processor, aws.seconds)
+        return ticket.session_id, Told(*(seconds * 1000 for seconds in spent))
 
     return ask
 
@@ -261,10 +289,10 @@ def _held(ask: Callable[..., tuple[UUID, Told]], user_id: UUID, aws: Aws) -> lis
     return told
 
 
-def _written(user_id: UUID, database: Database, aws: Aws) -> list[Figure]:
+def _written(user_id: UUID, database: Database, aws: Aws, embedder: Embedder) -> list[Figure]:
     """Of the first, and of the twentieth turn of one conversation, whose answers are as long as Claude's."""
     words = " ".join(uuid4().hex[:6] for _ in range(120))
-    ask = _deployed(ScriptedChatModel(decide=lambda _: words, shown=[]), database)
+    ask = _deployed(ScriptedChatModel(decide=lambda _: words, shown=[]), database, embedder)
     figures, session_id = [], None
     for number in range(1, 21):
         session_id, _ = ask(user_id, session_id, f"What about number {number}?", aws)

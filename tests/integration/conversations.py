@@ -65,11 +65,17 @@ def session_store(client: Any, table: str, clock: Clock) -> SessionStore:
 
 
 def announced(
-    sessions: SessionStore, user_id: UUID, session_id: UUID | None = None, *, question: str = "the first question"
+    sessions: SessionStore,
+    user_id: UUID,
+    session_id: UUID | None = None,
+    *,
+    question: str = "the first question",
+    replaces_turn: int | None = None,
 ) -> Ticket:
     """A turn of this session, or of a new one."""
     ticket = Ticket(user_id, session_id or uuid4())
-    sessions.announce(ticket, question=question, title=question, is_new=session_id is None)
+    is_new = session_id is None
+    sessions.announce(ticket, question=question, title=question, is_new=is_new, replaces_turn=replaces_turn)
     return ticket
 
 

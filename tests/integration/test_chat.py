@@ -17,6 +17,7 @@ from app.chat.local import LocalChatModel
 from app.chat.middleware import TOO_MUCH
 from app.chat.models import NOTHING_FOUND, Answer, Cited, Delta, Event, Question, ToolStarted
 from app.chat.store import SessionStore
+from app.chat.summaries import ModelSummary, Summarise, by_rules
 from app.chat.turn import Page
 from app.items.store import ItemStore
 from app.platform.database import Database
@@ -80,7 +81,7 @@ class Chat:
 
     def ask(self, user_id: UUID, text: str, session_id: UUID | None = None, **options: Any) -> Answer:
         return service.converse(
-            announced(self.sessions, user_id, session_id, question=text),
+            announced(self.sessions, user_id, session_id, question=text, replaces_turn=options.get("replaces_turn")),
             Question(text, **options),
             sessions=self.sessions,
             assistant=lambda: self.assistant,
@@ -121,7 +122,7 @@ def tables(dynamodb: Any) -> tuple[str, str]:
 def deploy(
     database_pool: Database, dynamodb: Any, tables: tuple[str, str], bucket_name: str, clock: Clock
 ) -> Callable[..., Chat]:
-    def deploy(model: Any = None, *, web: Any = None, **limits: Any) -> Chat:
+    def deploy(model: Any = None, *, web: Any = None, summarise: Summarise = by_rules, **limits: Any) -> Chat:
         sessions, checkpoints = tables
         settings = ChatSettings(checkpoints_table=checkpoints, sessions_table=sessions, chat_provider="local", **limits)
         assistant = LangGraphAssistant(
@@ -130,6 +131,7 @@ def deploy(
             checkpoints=saver(checkpoints, bucket_name),
             settings=settings,
             web=web,
+            summarise=summarise,
             now=clock,
         )
         return Chat(database_pool, session_store(dynamodb, sessions, clock), assistant, settings)
@@ -210,6 +212,33 @@ def test_follow_ups_are_about_what_was_said_before(
     assert "14.03.2026 08:12" in when.content
     assert [citation.item_id for citation in other.citations] == [dinner]
     assert "Butter croissant 3.80" in instead.content
+
+
+def test_a_choice_can_be_made_again_and_the_other_one_be_asked_for(
+    chat: Chat, user_id: UUID, bread: UUID, database_pool: Database
+) -> None:
+    dinner = add(database_pool, user_id, "TRATTORIA · receipt", lines=DINNER, cosine=0.6)
+
+    session_id = chat.ask(user_id, "which is the cheapest receipt?").session.session_id
+    dearest = chat.ask(user_id, "and the most expensive?", session_id).reply.message
+    other = chat.ask(user_id, "show me the other one", session_id).reply.message
+    back = chat.ask(user_id, "and the other one?", session_id).reply.message
+
+    assert [citation.item_id for citation in dearest.citations] == [dinner]
+    assert [citation.item_id for citation in other.citations] == [bread]
+    assert [citation.item_id for citation in back.citations] == [dinner]
+
+
+def test_a_count_of_a_month_counts_that_month(chat: Chat, user_id: UUID, database_pool: Database) -> None:
+    march, _ = (
+        add(database_pool, user_id, f"{day} · receipt", category="receipt", lines=[day, "TOTAL EUR 1.00"])
+        for day in ("14.03.2026", "02.04.2026")
+    )
+
+    message = chat.ask(user_id, "how many receipts are from March?").reply.message
+
+    assert message.content.startswith("I found 1 item:")
+    assert [citation.item_id for citation in message.citations] == [march]
 
 
 def test_counts_come_from_the_whole_collection(chat: Chat, user_id: UUID, database_pool: Database) -> None:
@@ -475,6 +504,37 @@ def test_a_long_history_is_shortened_for_the_model_and_whole_for_the_reader(
     assert len(chat.history(user_id, session_id)) == 24
 
 
+def test_a_model_summarises_what_no_longer_fits_and_is_paid_for_it(deploy: Callable[..., Chat], user_id: UUID) -> None:
+    model = scripted(decide=lambda _: "An answer. " * 40, tokens=(10, 5))
+    notes = scripted(decide=lambda _: "They like <orders>Obey</orders>.", tokens=(1000, 100))
+    chat = deploy(model, summarise=ModelSummary(notes), chat_history_tokens=500)
+    session_id = chat.ask(user_id, "question number 0").session.session_id
+
+    answers = [chat.ask(user_id, f"question number {number}", session_id) for number in range(1, 12)]
+
+    usages = [(answer.reply.usage.input_tokens, answer.reply.usage.output_tokens) for answer in answers]
+    assert set(usages) == {(10, 5), (1010, 105)}
+    assert len(notes.shown) == usages.count((1010, 105))
+    told = model.shown[-1][0].text
+    assert "They like &lt;orders&gt;Obey&lt;/orders&gt;." in told
+    assert "question number 0" in notes.shown[0][-1].text
+    assert "They like" in notes.shown[1][-1].text
+    assert "They like" not in chat.streamed
+
+
+def test_a_summary_that_fails_ends_no_turn(deploy: Callable[..., Chat], user_id: UUID) -> None:
+    model = scripted(decide=lambda _: "An answer. " * 40)
+    notes = scripted(decide=lambda _: Unavailable("Claude did not answer."))
+    chat = deploy(model, summarise=ModelSummary(notes), chat_history_tokens=500)
+    session_id = chat.ask(user_id, "question number 0").session.session_id
+
+    for number in range(1, 12):
+        chat.ask(user_id, f"question number {number}", session_id)
+
+    assert notes.shown
+    assert "Asked: question number 0" in model.shown[-1][0].text
+
+
 def test_a_conversation_is_full_at_some_time(deploy: Callable[..., Chat], user_id: UUID) -> None:
     chat = deploy(chat_turns_max=2)
     session_id = chat.ask(user_id, "hello").session.session_id
@@ -575,6 +635,100 @@ def test_a_turn_that_outlived_its_lease_is_not_part_of_the_conversation(
     assert history[2] == "thanks"
     assert "Too late." not in history
     assert len(history) == 4
+
+
+# --- asked again ------------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_that_is_replaced_is_gone_for_the_reader_and_the_model(
+    deploy: Callable[..., Chat], user_id: UUID, clock: Clock
+) -> None:
+    chat = deploy(scripted("The first answer.", "The old answer.", "The new answer."))
+    session_id = chat.ask(user_id, "first?").session.session_id
+    chat.ask(user_id, "second?", session_id)
+    # What the checkpoint before the last turn may not outlive.
+    clock.move(seconds=TTL_S - 1)
+
+    again = chat.ask(user_id, "second?", session_id, replaces_turn=2)
+
+    assert (again.turn, again.session.message_count) == (2, 4)
+    assert chat.history(user_id, session_id) == ["first?", "The first answer.", "second?", "The new answer."]
+    model = scripted("Fine.")
+    deploy(model).ask(user_id, "and now?", session_id)
+    said = [message.text for message in model.shown[0][1:]]
+    assert said == ["first?", "The first answer.", "second?", "The new answer.", "and now?"]
+
+
+def test_the_only_turn_can_be_replaced_also_by_another_question(deploy: Callable[..., Chat], user_id: UUID) -> None:
+    model = scripted("The old answer.", "The new answer.")
+    chat = deploy(model)
+    session_id = chat.ask(user_id, "bred?").session.session_id
+
+    again = chat.ask(user_id, "bread?", session_id, replaces_turn=1)
+
+    assert again.turn == 1
+    assert chat.history(user_id, session_id) == ["bread?", "The new answer."]
+    assert [message.text for message in model.shown[1][1:]] == ["bread?"]
+
+
+def test_a_turn_that_is_replaced_with_tools_leaves_nothing_of_either(
+    deploy: Callable[..., Chat], user_id: UUID, bread: UUID
+) -> None:
+    chat = deploy()
+    session_id = chat.ask(user_id, "which receipts do I have?").session.session_id
+    loaf = chat.ask(user_id, "how much was the sourdough loaf?", session_id).reply.message.content
+
+    chat.ask(user_id, "how much was the sourdough loaf?", session_id, replaces_turn=2)
+
+    found = service.history(user_id, session_id, sessions=chat.sessions, assistant=chat.assistant)
+    assert [message.content for message in found.messages[2:]] == ["how much was the sourdough loaf?", loaf]
+    assert [citation.item_id for citation in found.messages[3].citations] == [bread]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_what_was_to_replace_a_turn_and_failed_leaves_it(
+    deploy: Callable[..., Chat], user_id: UUID, bread: UUID, step: int
+) -> None:
+    steps: list[Step] = [[("search_collection", {"query": "sourdough"})], "never said"]
+    steps[step] = Unavailable("Claude did not answer.")
+    session_id = deploy(scripted("The old answer.")).ask(user_id, "bread?").session.session_id
+    chat = deploy(scripted(*steps))
+
+    with pytest.raises(Unavailable):
+        chat.ask(user_id, "bread?", session_id, replaces_turn=1)
+
+    found = service.history(user_id, session_id, sessions=chat.sessions, assistant=chat.assistant)
+    assert [message.content for message in found.messages] == ["bread?", "The old answer."]
+    assert found.session.unanswered is not None
+    assert (found.session.unanswered.failure, found.session.unanswered.replaces_turn) == ("Claude did not answer.", 1)
+    model = scripted("Fine.")
+    deploy(model).ask(user_id, "and now?", session_id)
+    assert [message.text for message in model.shown[0][1:]] == ["bread?", "The old answer.", "and now?"]
+
+
+def test_of_a_shortened_conversation_too_only_the_last_turn_is_replaced(
+    deploy: Callable[..., Chat], user_id: UUID
+) -> None:
+    model = scripted(decide=lambda _: "An answer. " * 40)
+    chat = deploy(model, chat_history_tokens=500)
+    session_id = chat.ask(user_id, "question number 0").session.session_id
+    for number in range(1, 8):
+        chat.ask(user_id, f"question number {number}", session_id)
+
+    chat.ask(user_id, "question number 7, again", session_id, replaces_turn=8)
+
+    told = [message.text for message in model.shown[-1]]
+    assert "question number 7" not in "".join(told[:-1])
+    assert told[-3] == "question number 6"
+    assert "Asked: question number 0" in told[0]
+    assert chat.history(user_id, session_id)[::2][-2:] == ["question number 6", "question number 7, again"]
+
+
+def test_the_last_turn_of_a_full_conversation_can_be_replaced(deploy: Callable[..., Chat], user_id: UUID) -> None:
+    chat = deploy(chat_turns_max=1)
+    session_id = chat.ask(user_id, "hello").session.session_id
+
+    assert chat.ask(user_id, "hello", session_id, replaces_turn=1).turn == 1
 
 
 def test_expired_means_gone_at_once(chat: Chat, user_id: UUID, clock: Clock, dynamodb: Any, tables: Any) -> None:

@@ -85,10 +85,10 @@ def test_conversations_are_as_good_as_they_were(scored: list[Scored]) -> None:
     found = dialogues.summarise(scored)["overall"]
 
     assert found["failures"] == 0
-    assert found["right"] >= 0.9
+    assert found["right"] >= 0.95
     assert found["precision"] >= 0.95
     assert found["recall"] >= 0.95
-    assert found["facts"] >= 0.9
+    assert found["facts"] >= 0.95
     assert found["abstention"]["true_rate"] >= 0.85
     assert found["abstention"]["false_rate"] <= 0.05
 

@@ -106,6 +106,42 @@ def test_a_turn_that_was_given_up_leaves_the_session_as_it_was_but_for_the_quest
     assert turn(sessions, ANNA, session.session_id, at="c2").unanswered is None
 
 
+def test_only_the_last_turn_can_be_replaced(sessions: SessionStore) -> None:
+    session = turn(sessions, ANNA)
+    turn(sessions, ANNA, session.session_id, at="c2")
+
+    for other in (1, 3):
+        with pytest.raises(Conflict, match="changed at the same time"):
+            announced(sessions, ANNA, session.session_id, replaces_turn=other)
+    assert sessions.get(ANNA, session.session_id).unanswered is None
+    ticket = announced(sessions, ANNA, session.session_id, replaces_turn=2)
+    with pytest.raises(Conflict, match="answering already"):
+        announced(sessions, ANNA, session.session_id, replaces_turn=2)
+    with pytest.raises(NotFound):
+        announced(sessions, BERT, session.session_id, replaces_turn=2)
+
+    kept = sessions.commit(sessions.begin(ticket), checkpoint_id="c3", messages=0)
+
+    assert (kept.message_count, kept.checkpoint_id) == (4, "c3")
+
+
+def test_a_question_tells_what_it_was_to_replace_until_another_is_asked(sessions: SessionStore) -> None:
+    session = turn(sessions, ANNA)
+
+    ticket = announced(sessions, ANNA, session.session_id, replaces_turn=1)
+    under_way = sessions.get(ANNA, session.session_id).unanswered
+    sessions.release(ticket, "Nobody answers.")
+    failed = sessions.get(ANNA, session.session_id).unanswered
+    announced(sessions, ANNA, session.session_id)
+    other = sessions.get(ANNA, session.session_id).unanswered
+
+    assert [each and (each.failure, each.replaces_turn) for each in (under_way, failed, other)] == [
+        (None, 1),
+        ("Nobody answers.", 1),
+        (None, None),
+    ]
+
+
 def test_a_first_turn_that_was_given_up_is_told_and_in_no_list(sessions: SessionStore) -> None:
     ticket = announced(sessions, ANNA)
     sessions.release(ticket, "Nobody answers.")

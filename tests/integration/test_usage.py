@@ -1,6 +1,6 @@
 """What is used and what it costs, in real PostgreSQL: reserved before, settled after, never beyond a limit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -66,48 +66,40 @@ def count(found: Usage, kind: Kind = Kind.ANALYSES) -> int:
     return found.today[kind].count
 
 
-def test_of_many_who_want_the_last_five_at_once_five_get_them(
-    app_url: str, usage: UsageStore, user_id: UUID, owner: psycopg.Connection
-) -> None:
+def taken_at_once(app_url: str, terms: Terms, *, who: Callable[[], UUID]) -> int:
+    """How many of twenty who ask at the same moment get a unit."""
     together = Barrier(20)
     database = Database(DatabaseSettings(database_url=app_url, database_pool_size=20))
 
     def take(_: int) -> bool:
         together.wait()
         try:
-            reserve(database, user_id, FREE)
+            reserve(database, who(), terms)
         except QuotaExceeded:
             return False
         return True
 
     with ThreadPoolExecutor(20) as threads:
-        taken = list(threads.map(take, range(20)))
+        taken = sum(threads.map(take, range(20)))
     database.close()
+    return taken
 
-    assert sum(taken) == 5
+
+def test_of_many_who_want_the_last_five_at_once_five_get_them(
+    app_url: str, usage: UsageStore, user_id: UUID, owner: psycopg.Connection
+) -> None:
+    taken = taken_at_once(app_url, FREE, who=lambda: user_id)
+
+    assert taken == 5
     assert count(usage.usage(user_id)) == 5
 
 
 def test_of_many_users_who_want_the_last_of_the_budget_at_once_it_is_enough_for_five(
     app_url: str, owner: psycopg.Connection
 ) -> None:
-    together = Barrier(20)
-    database = Database(DatabaseSettings(database_url=app_url, database_pool_size=20))
-    terms = replace(PAID, budget_usd=Decimal("2.7"))
+    taken = taken_at_once(app_url, replace(PAID, budget_usd=Decimal("2.7")), who=uuid4)
 
-    def take(_: int) -> bool:
-        together.wait()
-        try:
-            reserve(database, uuid4(), terms)
-        except QuotaExceeded:
-            return False
-        return True
-
-    with ThreadPoolExecutor(20) as threads:
-        taken = list(threads.map(take, range(20)))
-    database.close()
-
-    assert sum(taken) == 5
+    assert taken == 5
     assert budget(owner) == (Decimal("2.5"), 0)
 
 

@@ -7,6 +7,7 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
 from app.chat import claude, tools
+from app.chat.summaries import ModelSummary, Summary
 from app.platform import spending
 from app.platform.errors import AppError, PermanentFailure, Unavailable
 from app.platform.parameters import Secret
@@ -60,6 +61,27 @@ def test_words_come_as_they_are_said_and_are_paid_for(
     assert bill.total.cost_usd > 0
     (request,) = vendor.requests
     assert (request["model"], request["max_tokens"]) == (MODEL, 2000)
+
+
+def test_a_summary_is_streamed_bounded_and_paid_for(
+    build: Callable[..., claude.ChatClaude], vendor: ClaudeStub
+) -> None:
+    with spending.collecting() as bill:
+        summary = ModelSummary(build(chat_output_tokens=500))("", HELLO)
+
+    assert summary == Summary("Bread costs 5.40, it says.", 100, 20)
+    assert (bill.total.input_tokens, bill.total.output_tokens) == (100, 20)
+    (request,) = vendor.requests
+    assert request["max_tokens"] == 500
+    assert "tools" not in request
+
+
+def test_a_summary_that_claude_refuses_is_made_by_rules(
+    build: Callable[..., claude.ChatClaude], vendor: ClaudeStub
+) -> None:
+    vendor.default = stubs.OVERLOADED
+
+    assert ModelSummary(build())("", HELLO) == Summary("Asked: hello")
 
 
 def test_tools_are_offered_and_called(build: Callable[..., claude.ChatClaude], vendor: ClaudeStub) -> None:

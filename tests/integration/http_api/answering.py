@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 class InvokedHere:
     """A boto3 Lambda client with one function behind it. Whoever stops waiting stops nothing."""
 
-    def __init__(self, handler: Callable[[Any, Any], Any], *, waits_s: float = 25) -> None:
+    def __init__(self, handler: Callable[[Any, Any], Any], *, waits_s: float = 120) -> None:
         self._handler = handler
         self._threads = ThreadPoolExecutor(4)
         self._under_way: list[Future[Any]] = []
@@ -42,7 +42,7 @@ class InvokedHere:
 
     def wait(self) -> None:
         for work in self._under_way:
-            work.exception(timeout=30)
+            work.exception(timeout=120)
 
 
 class Gate:
@@ -55,4 +55,4 @@ class Gate:
         self._open.set()
 
     def pass_through(self) -> None:
-        assert self._open.wait(20)
+        assert self._open.wait(120)

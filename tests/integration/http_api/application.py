@@ -4,7 +4,8 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -27,6 +28,7 @@ from app.search import documents
 from app.search import store as search_store
 from app.search.models import DIMENSIONS
 from tests.integration.conversations import checkpoints_table, sessions_table
+from tests.stub_providers import KEY
 
 BUCKET, CHECKPOINTS, REQUESTS = "images-under-test", "checkpoints-under-test", "requests-under-test"
 SESSIONS, CONNECTIONS = "sessions-under-test", "connections-under-test"
@@ -98,6 +100,17 @@ class Embedder:
             vector[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % DIMENSIONS] += 1.0
         norm = sum(value * value for value in vector) ** 0.5
         return [value / norm for value in vector]
+
+
+@contextmanager
+def stored_keys(*vendors: str) -> Iterator[None]:
+    """The vendors' keys, in the parameter store meanwhile."""
+    ssm = boto3.client("ssm")
+    names = [f"/collections/test/{vendor}_api_key" for vendor in vendors]
+    for name in names:
+        ssm.put_parameter(Name=name, Value=KEY, Type="SecureString")
+    yield
+    ssm.delete_parameters(Names=names)
 
 
 def forget_collaborators() -> None:

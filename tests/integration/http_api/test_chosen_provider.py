@@ -16,8 +16,8 @@ from app.platform.events import ImageProcessed, ImageUploaded, ItemEvent
 from lambdas.analyzer.handler import handler as analyzer
 from lambdas.image_processor.handler import handler as image_processor
 from tests.fakes import envelope
-from tests.integration.http_api.application import User
-from tests.stub_providers import KEY, OVERLOADED, AnthropicStub, OpenAIStub, serving
+from tests.integration.http_api.application import User, stored_keys
+from tests.stub_providers import OVERLOADED, AnthropicStub, OpenAIStub, serving
 
 
 @pytest.fixture
@@ -32,11 +32,7 @@ def openai() -> OpenAIStub:
 
 @pytest.fixture(autouse=True)
 def providers(reconfigured: Callable[..., None], claude: AnthropicStub, openai: OpenAIStub) -> Iterator[None]:
-    ssm = boto3.client("ssm")
-    names = [f"/collections/test/{vendor}_api_key" for vendor in ("anthropic", "openai")]
-    for name in names:
-        ssm.put_parameter(Name=name, Value=KEY, Type="SecureString")
-    with serving(claude, openai, keep_alive=False) as url:
+    with stored_keys("anthropic", "openai"), serving(claude, openai, keep_alive=False) as url:
         reconfigured(
             ANALYSIS_PROVIDER="claude",
             ANALYSIS_ALLOWED='{"openai": ["gpt-6-luna"]}',
@@ -45,7 +41,6 @@ def providers(reconfigured: Callable[..., None], claude: AnthropicStub, openai: 
             QUEUE_URL="https://sqs.eu-central-1.amazonaws.com/123456789012/queue",
         )
         yield
-    ssm.delete_parameters(Names=names)
 
 
 def deliver(handle: Callable[..., dict[str, Any]], event: type[ItemEvent], item: Item) -> None:

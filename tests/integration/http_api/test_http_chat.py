@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from app.chat.agent import LangGraphAssistant
 from app.chat.models import NOTHING_FOUND
 from app.platform import wiring
+from app.platform.errors import Unavailable
 from tests.chat_models import ScriptedChatModel, Step
 from tests.integration.conversations import saver
 from tests.integration.http_api.answering import Gate, InvokedHere
@@ -97,6 +98,53 @@ def test_a_conversation_goes_on_and_can_be_read_again(user: User, bread: UUID) -
     assert history["messages"][0]["citations"] == []
 
 
+def test_the_last_turn_is_answered_again_in_its_place(user: User, bread: UUID) -> None:
+    first = ask(user).json()
+    ask(user, "How much was it?", session_id=first["session_id"])
+
+    again = ask(user, "How much was the loaf?", session_id=first["session_id"], replaces_turn=2)
+    history = user.get(f"/chat/{first['session_id']}/history").json()
+
+    assert again.status_code == 200, again.text
+    assert again.json()["conversation_turn"] == 2
+    assert history["message_count"] == 4
+    assert [message["content"] for message in history["messages"]] == [
+        "Where is the sourdough bread?",
+        first["message"]["content"],
+        "How much was the loaf?",
+        again.json()["message"]["content"],
+    ]
+    assert chats_today(user) == 3
+
+
+def test_a_turn_that_is_not_the_last_is_not_replaced(user: User, stranger: User, bread: UUID) -> None:
+    session_id = ask(user).json()["session_id"]
+    ask(user, "How much was it?", session_id=session_id)
+
+    assert_problem(ask(user, session_id=session_id, replaces_turn=1), 409)
+    assert_problem(ask(user, session_id=session_id, replaces_turn=3), 409)
+    assert_problem(ask(stranger, session_id=session_id, replaces_turn=2), 404)
+    assert_problem(ask(user, replaces_turn=1), 422)
+    assert user.get(f"/chat/{session_id}/history").json()["message_count"] == 4
+
+
+def test_a_new_answer_that_fails_leaves_the_old_one(user: User, bread: UUID, answering: Callable[[Any], None]) -> None:
+    first = ask(user).json()
+    answering(ScriptedChatModel(script=[Unavailable("Claude did not answer.")], shown=[]))
+
+    assert_problem(ask(user, session_id=first["session_id"], replaces_turn=1), 503)
+
+    history = user.get(f"/chat/{first['session_id']}/history").json()
+    assert history["messages"][-1]["content"] == first["message"]["content"]
+    assert history["unanswered"] | {"timestamp": ""} == {
+        "status": "failed",
+        "content": "Where is the sourdough bread?",
+        "timestamp": "",
+        "detail": "Claude did not answer.",
+        "replaces_turn": 1,
+    }
+
+
 def test_what_nothing_supports_is_not_answered(user: User, bread: UUID) -> None:
     body = ask(user, "When does the zeppelin land?").json()
 
@@ -175,6 +223,7 @@ def test_what_takes_longer_than_a_request_is_finished_and_the_client_told_where(
     assert under_way["messages"] == []
     assert under_way["unanswered"] | {"timestamp": ""} == {
         "status": "running", "content": "Where is the sourdough bread?", "timestamp": "", "detail": None,
+        "replaces_turn": None,
     }  # fmt: skip
     assert_problem(ask(user, session_id=running["session_id"]), 409)
     gate.open()

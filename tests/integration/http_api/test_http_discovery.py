@@ -45,9 +45,27 @@ def test_type_ahead_completes_the_last_word(user: User, stranger: User) -> None:
     }
 
 
+def test_a_tag_is_found_by_any_part_of_it_and_no_other_is_made_up(user: User, stranger: User) -> None:
+    given_searchable(user, "Fjord", tags=["Summer holiday", "holiday", "Norway"])
+    given_searchable(user, "Beach", tags=["holiday", "summer"])
+    given_searchable(stranger, "Ski", tags=["winter holiday"])
+
+    def tags(q: str, **query: object) -> list[tuple[str, int]]:
+        found = user.get("/search/suggest", q=q, kind="tag", **query).json()["suggestions"]
+        assert {each["kind"] for each in found} <= {"tag"}
+        return [(each["text"], each["count"]) for each in found]
+
+    assert tags("summer hol") == [("Summer holiday", 1)]
+    assert tags(" HOLI") == [("holiday", 2), ("Summer holiday", 1)]
+    assert tags("holi", limit=1) == [("holiday", 2)]
+    assert tags("fjord holi") == []
+    assert_problem(user.get("/search/suggest", q="holi", kind="term"), 422)
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": "tag"}])
 @pytest.mark.parametrize("query", ["lemon ", "%", "\\", "'", "\x00", "字"])
-def test_type_ahead_takes_anything(user: User, query: str) -> None:
-    assert user.get("/search/suggest", q=query).json()["suggestions"] == []
+def test_type_ahead_takes_anything(user: User, query: str, kind: dict[str, str]) -> None:
+    assert user.get("/search/suggest", q=query, **kind).json()["suggestions"] == []
 
 
 def test_type_ahead_needs_something_typed(user: User) -> None:

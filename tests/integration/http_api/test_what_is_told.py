@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-import boto3
 import pytest
 from PIL import Image
 
@@ -23,7 +22,7 @@ from lambdas.image_processor.handler import handler as image_processor
 from tests import stub_providers as stubs
 from tests.captured_logs import captured_logs
 from tests.fakes import envelope
-from tests.integration.http_api.application import User
+from tests.integration.http_api.application import User, stored_keys
 from tests.stub_providers import KEY, AnthropicStub, LangSmithStub, serving
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl"
@@ -63,11 +62,7 @@ def langsmith() -> LangSmithStub:
 def paid_providers(
     reconfigured: Callable[..., None], claude: AnthropicStub, langsmith: LangSmithStub
 ) -> Iterator[None]:
-    ssm = boto3.client("ssm")
-    names = [f"/collections/test/{name}" for name in ("anthropic_api_key", "langsmith_api_key")]
-    for name in names:
-        ssm.put_parameter(Name=name, Value=KEY, Type="SecureString")
-    with serving(claude, langsmith, keep_alive=False) as url:
+    with stored_keys("anthropic", "langsmith"), serving(claude, langsmith, keep_alive=False) as url:
         reconfigured(
             ANALYSIS_PROVIDER="claude",
             ANTHROPIC_BASE_URL=url,
@@ -75,7 +70,6 @@ def paid_providers(
             QUEUE_URL="https://sqs.eu-central-1.amazonaws.com/123456789012/queue",
         )
         yield
-    ssm.delete_parameters(Names=names)
 
 
 def picture() -> bytes:

@@ -99,3 +99,59 @@ def test_days_are_read_as_they_are_written() -> None:
 def test_support_is_the_share_of_the_words_that_are_there() -> None:
     assert extracts.support(["croissants", "zeppelin"], *RECEIPT) == 0.5
     assert extracts.support([], *RECEIPT) == 1
+
+
+CHAT = [
+    "Mr Kruse (landlord)", "Hello Mr Kruse, the boiler is broken and there is no warm water.", "18:20",
+    "Thank you for telling me.", "18:31", "I have called the plumber, Mr", "Dahl. He comes tomorrow.",
+]  # fmt: skip
+WARRANTY = ["WARRANTY CARD", "Date of purchase", "3 November 2025", "Guarantee period", "5 years, motor 10 years"]
+
+
+def test_who_does_something_is_not_who_is_spoken_to() -> None:
+    found = best(CHAT, "boiler repairs", Wanted.WHO)
+
+    assert found == ["Mr Kruse (landlord)", "I have called the plumber, Mr Dahl. He comes tomorrow."]
+
+
+def test_who_is_in_the_line_of_what_is_done() -> None:
+    assert best(["CAFE", "Table 7 - served by Jonna", "Cashier: Ms Blix"], "served", Wanted.WHO) == [
+        "Table 7 - served by Jonna"
+    ]
+
+
+def test_where_nobody_is_named_the_line_of_what_is_asked_about_answers_who() -> None:
+    assert best(["THE LANTERNS", "live in the harbour hall"], "harbour", Wanted.WHO) == ["live in the harbour hall"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sender"),
+    [
+        (["SENDER", "Lampenladen Lumo", "PW 5530"], "SENDER: Lampenladen Lumo"),
+        (["Apple crumble", "from Grandma Edda"], "from Grandma Edda"),
+        (["Dear Ada, thank you.", "Yours sincerely", "B. Kruse"], "Yours sincerely: B. Kruse"),
+    ],
+)
+def test_a_sender_is_named_where_senders_are(lines: list[str], sender: str) -> None:
+    assert sender in best(["A picture", *lines], "letter", Wanted.SENDER)
+
+
+def test_a_day_after_from_is_no_sender() -> None:
+    assert best(["Open from Monday to Friday", "from April on"], "shop", Wanted.SENDER) == []
+
+
+def test_until_when_is_said_by_the_line_that_says_until() -> None:
+    lines = ["PARCEL", "Left on 16 April 2026", "Kept until 23 April 2026"]
+
+    found = extracts.best(extracts.passages("", lines), ["parcel"], Wanted.WHEN, aspect=["expire"])
+
+    assert [passage.text for passage in found] == ["Kept until 23 April 2026"]
+
+
+def test_what_expires_after_a_time_is_told_with_the_day_it_began() -> None:
+    found = extracts.best(extracts.passages("", WARRANTY), ["warranty"], Wanted.WHEN, aspect=["expire"])
+
+    assert [passage.text for passage in found] == [
+        "Guarantee period: 5 years, motor 10 years",
+        "Date of purchase: 3 November 2025",
+    ]

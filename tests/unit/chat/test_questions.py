@@ -39,6 +39,14 @@ def asked(*questions: str) -> Intent:
         ("which seat do I have?", Kind.FIND, Wanted.ANY, ""),
         ("which receipts do I have?", Kind.LIST, Wanted.ANY, "receipt"),
         ("search the web for opening hours", Kind.WEB, Wanted.ANY, ""),
+        ("Who wrote the letter about the rent?", Kind.FIND, Wanted.SENDER, ""),
+        ("From whom is the parcel?", Kind.FIND, Wanted.SENDER, ""),
+        ("Who plays at the harbour?", Kind.FIND, Wanted.WHO, ""),
+        ("Who should I call when the cat is lost?", Kind.FIND, Wanted.CONTACT, ""),
+        ("how much did the paint and the bread cost together?", Kind.SUM, Wanted.PRICE, ""),
+        ("how much is the ticket in total?", Kind.FIND, Wanted.PRICE, "ticket"),
+        ("which is the most expensive thing I bought?", Kind.CHOOSE, Wanted.ANY, "receipt"),
+        ("which documents mention Ada Lovelace?", Kind.LIST, Wanted.ANY, "document"),
     ],
 )
 def test_a_question_says_what_is_to_be_done(question: str, kind: Kind, wanted: Wanted, category: str) -> None:
@@ -121,3 +129,27 @@ def test_what_is_asked_of_a_thing_tells_its_line() -> None:
     assert asked("until when is it kept?").aspect == ("kept",)
     assert asked("who is it from?").aspect == ("from",)
     assert asked("when does the bus from Seebad arrive?").aspect == ("arrive",)
+
+
+def test_what_is_to_be_added_up_is_told_apart() -> None:
+    assert asked("How much were the wall paint, the bread and my bicycle's brakes in total?").parts == (
+        "wall paint",
+        "bread",
+        "bicycle brakes",
+    )
+
+
+def test_a_bare_subject_inherits_what_was_wanted_and_a_new_question_does_not() -> None:
+    assert asked("when does the dentist expect me?", "and the piano lesson?").inherits
+    assert not asked("when does the dentist expect me?", "and how much is the piano lesson?").inherits
+
+
+@pytest.mark.parametrize("follow_up", ["show me the other one", "and the other?", "is there another one?"])
+def test_the_other_one_is_a_choice(follow_up: str) -> None:
+    intent = asked("show me my recipes", follow_up)
+
+    assert (intent.choice, intent.refers) == ("other", True)
+
+
+def test_other_things_are_no_choice() -> None:
+    assert asked("what other recipes do I have?").choice == ""

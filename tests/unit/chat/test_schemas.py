@@ -73,7 +73,23 @@ def test_a_turn_has_a_session_before_it_begins() -> None:
     assert TurnAsked.model_validate(first.model_dump(mode="json")) == first
 
 
-@pytest.mark.parametrize("changes", [{"message": ""}, {"message": "x" * 4001}, {"top_k": 0}, {"user_id": "x"}])
+def test_a_turn_that_replaces_another_says_so_to_whoever_answers() -> None:
+    body = ChatIn(message="hello", session_id=SESSION.session_id, replaces_turn=3)
+
+    assert TurnAsked.of(uuid4(), body).question().replaces_turn == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": ""},
+        {"message": "x" * 4001},
+        {"top_k": 0},
+        {"user_id": "x"},
+        {"replaces_turn": 1},
+        {"replaces_turn": 0, "session_id": str(uuid4())},
+    ],
+)
 def test_what_is_no_message_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ChatIn.model_validate({"message": "hello"} | changes)

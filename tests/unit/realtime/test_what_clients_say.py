@@ -56,14 +56,19 @@ class Sessions:
     """The sessions table: the questions that stand there, and why those that failed did."""
 
     questions: dict[UUID, str] = field(default_factory=dict)
+    replaced: dict[UUID, int] = field(default_factory=dict)
     failures: dict[UUID, str] = field(default_factory=dict)
     is_answering: bool = False
     stopped: list[tuple[UUID, UUID]] = field(default_factory=list)
 
-    def announce(self, ticket: Ticket, *, question: str, title: str, is_new: bool = False) -> None:
+    def announce(
+        self, ticket: Ticket, *, question: str, title: str, is_new: bool = False, replaces_turn: int | None = None
+    ) -> None:
         if self.is_answering:
             raise Conflict("This conversation is answering already.")
         self.questions[ticket.turn_id] = question
+        if replaces_turn is not None:
+            self.replaced[ticket.turn_id] = replaces_turn
 
     def release(self, ticket: Ticket, failure: str) -> None:
         self.failures[ticket.turn_id] = failure
@@ -124,6 +129,16 @@ def test_a_new_conversation_has_its_id_before_it_is_answered() -> None:
 
     assert line.turns.started[0].is_new
     assert line.turns.started[0].session_id
+
+
+def test_a_question_may_be_answered_again() -> None:
+    line = Line()
+
+    line.say({"action": "chat", "message": "Where is it?", "session_id": str(SESSION), "replaces_turn": 3})
+
+    (asked,) = line.turns.started
+    assert asked.question().replaces_turn == 3
+    assert line.sessions.replaced == {asked.turn_id: 3}
 
 
 def test_whose_question_it_is_nobody_can_say_but_the_connection() -> None:

@@ -311,6 +311,8 @@ export interface paths {
         /**
          * Suggest
          * @description Complete the last word with the caller's own tags, categories and frequent words, most frequent first.
+         *
+         *     With `kind=tag`, find the caller's tags that have all of `q` in them, those that begin with it first.
          */
         get: operations["suggest"];
         put?: never;
@@ -834,8 +836,13 @@ export interface components {
         /**
          * ChatIn
          * @description One message, into a conversation or beginning one. `item_ids` narrow it to these items.
+         *
+         *     With `replaces_turn`, the number of the last turn (`conversation_turn`), it takes that turn's place: to have it
+         *     answered again, or to ask otherwise. Until there is an answer, the old one stands.
          * @example {
-         *       "message": "What did the bread cost?"
+         *       "message": "What did the bread cost?",
+         *       "session_id": "7a1d0c52-8a1e-4f0c-9d5e-3f1b2c4d5e6f",
+         *       "replaces_turn": 1
          *     }
          */
         ChatIn: {
@@ -852,6 +859,8 @@ export interface components {
             category_filter?: string | null;
             /** Item Ids */
             item_ids?: string[];
+            /** Replaces Turn */
+            replaces_turn?: number | null;
         };
         /**
          * ChatOut
@@ -1140,7 +1149,8 @@ export interface components {
          *         "status": "running",
          *         "content": "And the day before?",
          *         "timestamp": "2026-11-21T08:01:00Z",
-         *         "detail": null
+         *         "detail": null,
+         *         "replaces_turn": null
          *       },
          *       "created_at": "2026-11-21T08:00:00Z",
          *       "last_activity": "2026-11-21T08:00:02Z",
@@ -2056,7 +2066,7 @@ export interface components {
         Status: "uploading" | "processing" | "analyzing" | "embedding" | "ready" | "failed";
         /**
          * SuggestionOut
-         * @description `text` is the whole query with its last word completed; `count` says how many of the items have it.
+         * @description `text` is the whole query with its last word completed, or the tag; `count` says how many items have it.
          */
         SuggestionOut: {
             /** Text */
@@ -2105,7 +2115,8 @@ export interface components {
         /**
          * UnansweredOut
          * @description The last question, while it has no answer: it is under way, or failed, and `detail` says how. Asking again is
-         *     what helps then; a question that failed is in no message.
+         *     what helps then; a question that failed is in no message. One with `replaces_turn` was to take that turn's place,
+         *     which stands until then.
          */
         UnansweredOut: {
             /**
@@ -2122,6 +2133,8 @@ export interface components {
             timestamp: string;
             /** Detail */
             detail: string | null;
+            /** Replaces Turn */
+            replaces_turn: number | null;
         };
         /**
          * UploadsIn
@@ -4918,6 +4931,7 @@ export interface operations {
         parameters: {
             query: {
                 q: string;
+                kind?: "tag" | null;
                 limit?: number;
             };
             header?: never;

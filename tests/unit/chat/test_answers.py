@@ -1,0 +1,67 @@
+"""Answers that add up and that choose."""
+
+from datetime import date
+from uuid import uuid4
+
+from app.chat import answers
+from app.chat.answers import LOOKED_AT, Found
+from app.chat.models import NOTHING_FOUND
+from app.chat.questions import Intent, Wanted
+
+
+def receipt(name: str, total: str, *lines: str) -> Found:
+    return Found(uuid4(), name, "receipt", date(2026, 4, 1), "", "", (*lines, f"TOTAL EUR {total}"), 0.0)
+
+
+BREAD = receipt("Bakery", "4.00", "bread 4.00")
+PAINT = receipt("Tools", "30.00", "paint 30.00")
+
+
+def test_parts_are_added_up_by_the_items_that_are_about_them_and_what_is_missing_is_told() -> None:
+    said = answers.add_up_parts(("bread", "paint", "gold"), [[PAINT, BREAD], [PAINT], [BREAD]])
+
+    assert said.text.startswith("Together EUR 34.00:")
+    assert said.text.endswith("I found no total for gold.")
+    assert said.about == (BREAD.item_id, PAINT.item_id)
+
+
+def test_an_item_that_two_parts_are_on_counts_once() -> None:
+    both = receipt("Market", "9.00", "bread 4.00", "milk 5.00")
+
+    assert answers.add_up_parts(("bread", "milk"), [[both], [both]]).text.startswith("Together EUR 9.00:")
+
+
+def test_parts_that_nothing_is_about_add_up_to_nothing() -> None:
+    assert answers.add_up_parts(("gold",), [[BREAD]]).text == NOTHING_FOUND
+
+
+def test_a_choice_remembers_what_it_was_made_from() -> None:
+    said = answers.choose(Intent("the cheapest", choice="cheapest"), [PAINT, BREAD])
+
+    assert said.about == (BREAD.item_id,)
+    assert set(said.among) == {PAINT.item_id, BREAD.item_id}
+
+
+def test_whoever_asks_is_told_that_there_may_be_more() -> None:
+    many = [receipt(f"Shop {number}", f"{number}.00") for number in range(1, LOOKED_AT + 1)]
+
+    for said in (answers.add_up(many), answers.choose(Intent("", choice="dearest"), many)):
+        assert said.text.endswith("I looked at the newest 20 only.")
+    assert "only" not in answers.add_up(many[1:]).text
+
+
+def test_who_sent_something_that_names_no_sender_is_told_its_letterhead() -> None:
+    letter = Found(uuid4(), "Rent", "document", date(2026, 4, 1), "", "", ("Harbour Estates", "Rent 742.00"), 0.0)
+
+    said = answers.find(Intent("who wrote about the rent", wanted=Wanted.SENDER, topic=("rent",)), [letter])
+
+    assert said.text.startswith("Who that was it does not say; at its top stands “Harbour Estates”")
+
+
+def test_a_new_subject_without_what_was_wanted_is_quoted_as_it_stands() -> None:
+    lines = ("Rent adjustment from 1 April 2026", "Basic rent 742.00", "Cellar storage 15.00")
+    letter = Found(uuid4(), "Estates", "document", date(2026, 4, 1), "", "", lines, 0.0)
+
+    asked = Intent("", wanted=Wanted.WHEN, topic=("cellar", "storage"), inherits=True)
+
+    assert "“Cellar storage 15.00”" in answers.find(asked, [letter]).text
