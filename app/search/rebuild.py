@@ -136,9 +136,9 @@ def advance(
     )
 
     def write(connection: Connection) -> None:
-        for pair in pairs:
-            if found := _write_of(same.get(pair[0].item_id) or made.get(pair[0].item_id)):
-                write_if_current(connection, pair, found)
+        for item, _ in still_current(connection, pairs):
+            if found := _write_of(same.get(item.item_id) or made.get(item.item_id)):
+                found(connection)
         # Last: the month's row is everybody's, and is held until the commit.
         for pair in stale[:count]:
             outcome = outcomes[pair[0].item_id]
@@ -177,13 +177,18 @@ def _stop_where_nothing_works(
         raise failure
 
 
-def write_if_current(connection: Connection, pair: Pair, write: Callable[[Connection], None]) -> None:
-    """Only if the item still says what was embedded: whoever changed it since has it embedded by the pipeline."""
-    item, document = pair
-    current = lock(connection, item)
-    analysis = analysis_store.latest_document(connection, item) if current else None
-    if current and analysis and documents.build(current, analysis) == document:
-        write(connection)
+def still_current(connection: Connection, pairs: Sequence[Pair]) -> list[Pair]:
+    """Those of one tenant's items that still say what was embedded, and go on saying it until the transaction ends.
+
+    Whoever changed another since has it embedded by the pipeline.
+    """
+    if not pairs:
+        return []
+    user_id = pairs[0][0].user_id
+    there = lock(connection, user_id, [item.item_id for item, _ in pairs])
+    analyses = analysis_store.latest_documents(connection, user_id, list(there))
+    now = {item_id: documents.build(there[item_id], analysis) for item_id, analysis in analyses.items()}
+    return [pair for pair in pairs if now.get(pair[0].item_id) == pair[1]]
 
 
 SELECT_STATUS = """

@@ -1,4 +1,4 @@
-"""Type-ahead: the last word of a query completed by what the tenant has."""
+"""Type-ahead: the last word of a query completed by what the tenant has, or a tag of theirs by a part of it."""
 
 import re
 from dataclasses import dataclass
@@ -35,10 +35,23 @@ class SuggestionStore:
 
     def complete(self, user_id: UUID, prefix: str, *, limit: int) -> list[Suggestion]:
         """The entries that begin with `prefix` (lower case, not empty) and go on: tags and categories before words."""
-        escaped = re.sub(r"([\\%_])", r"\\\1", prefix)
-        parameters = {"user_id": user_id, "prefix": prefix, "pattern": f"{escaped}%", "limit": limit}
+        return self._found(COMPLETE, user_id, prefix, limit)
+
+    def tags(self, user_id: UUID, part: str, *, limit: int) -> list[Suggestion]:
+        """The tags that have `part` (lower case, not empty) in them: those that begin with it first, then by use."""
+        return self._found(TAGS, user_id, part, limit)
+
+    def _found(self, statement: str, user_id: UUID, typed: str, limit: int) -> list[Suggestion]:
+        escaped = re.sub(r"([\\%_])", r"\\\1", typed)
+        parameters = {
+            "user_id": user_id,
+            "prefix": typed,
+            "pattern": f"{escaped}%",
+            "inside": f"%{escaped}%",
+            "limit": limit,
+        }
         with self._database.tenant(user_id) as connection:
-            rows = connection.execute(COMPLETE, parameters).fetchall()
+            rows = connection.execute(statement, parameters).fetchall()
         return [Suggestion(row["text"], row["kind"], row["count"]) for row in rows]
 
 
@@ -63,4 +76,12 @@ once AS (
   SELECT DISTINCT ON (lower(text)) text, kind, place, count FROM found ORDER BY lower(text), place
 )
 SELECT text, kind, count FROM once ORDER BY place > 2, count DESC, text LIMIT %(limit)s
+"""
+
+TAGS = """
+SELECT tag AS text, 'tag' AS kind, count(*) AS count
+FROM items CROSS JOIN unnest(tags) AS tag
+WHERE user_id = %(user_id)s AND deleted_at IS NULL AND lower(tag) LIKE %(inside)s
+GROUP BY tag
+ORDER BY lower(tag) NOT LIKE %(pattern)s, count DESC, text LIMIT %(limit)s
 """

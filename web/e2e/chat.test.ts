@@ -58,9 +58,13 @@ it("answers again in the same place", async () => {
   await expect.poll(() => answers(page).first().textContent(), soon).toContain("07:53");
 
   await page.getByRole("button", { name: "Answer again" }).click();
-
   await page.getByRole("button", { name: "Answer again" }).waitFor();
   await expect.poll(() => answers(page).first().textContent(), soon).toContain("07:53");
+  expect(await answers(page).count()).toBe(1);
+
+  await page.reload();
+  await page.getByText(TRAIN).first().waitFor();
+  await page.getByRole("button", { name: "Answer again" }).waitFor();
   expect(await answers(page).count()).toBe(1);
 });
 

@@ -1,6 +1,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { cards, complaints, expectCards, signedIn, soon, useBrowser } from "./browser";
 import { Person } from "./people";
+import { setting } from "./setting";
 
 useBrowser();
 let ada: Person;
@@ -33,6 +34,21 @@ it("shows nothing of it to somebody else", async () => {
   await page.getByText("This picture is not there any more.").waitFor();
 });
 
+it("is selected from by touch", async () => {
+  const page = await signedIn(ada, { phone: true });
+  await expectCards(page, 3);
+
+  await page.getByRole("button", { name: "Select", exact: true }).tap();
+  await cards(page).nth(0).tap();
+  await cards(page).nth(2).tap();
+
+  await page.getByRole("toolbar", { name: "2 selected" }).waitFor();
+  await page.getByRole("toolbar").getByRole("button", { name: "Close" }).tap();
+  await page.getByRole("toolbar").waitFor({ state: "detached" });
+  await cards(page).nth(0).tap();
+  await page.getByRole("article").waitFor();
+});
+
 it("is used by keys alone", async () => {
   const page = await signedIn(ada);
   await expectCards(page, 3);
@@ -42,18 +58,92 @@ it("is used by keys alone", async () => {
   await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["card"]), soon).toBe("1");
   await page.keyboard.press("x");
   await page.getByRole("toolbar", { name: "1 selected" }).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("x");
+  await page.getByRole("toolbar", { name: "2 selected" }).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("toolbar").waitFor({ state: "detached" });
   await page.keyboard.press("/");
   await page.keyboard.type("train");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Results for “train”" }).waitFor();
-  await page.locator("ol li a").first().focus();
+  const opened = page.locator("ol li a").first();
+  await opened.focus();
   await page.keyboard.press("Enter");
   await page.getByRole("article").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("heading", { name: "Results for “train”" }).waitFor();
+  await expect.poll(() => opened.evaluate((node) => node === document.activeElement), soon).toBe(true);
+  await page.keyboard.press("g");
+  await page.locator("[data-card='1']").focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("article").waitFor();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => page.title(), soon).not.toBe("Collections");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["card"]), soon).toBe("2");
 });
+
+it("is narrowed by any tag, also one that is not among the most frequent", async () => {
+  const page = await signedIn(ada);
+  await expectCards(page, 3);
+  await cards(page).first().click();
+  await page.getByLabel("Add a tag").fill("Nordic summer trip");
+  const saved = page.waitForResponse((response) => response.request().method() === "PATCH" && response.ok());
+  await page.keyboard.press("Enter");
+  await saved;
+  await page.goto(setting.url);
+  await page.getByRole("button", { name: "Filters" }).click();
+  // As for somebody who has hundreds that are more frequent.
+  const none = { categories: [], tags: [], statuses: [] };
+  await page.route("**/api/items/facets*", (route) => route.fulfill({ json: none }));
+  await page.reload();
+  await page.getByRole("button", { name: "Filters" }).click();
+
+  await page.getByLabel("Another tag").fill("summer tr");
+  await page.locator("option", { hasText: "Nordic summer trip" }).waitFor({ state: "attached" });
+  await page.getByLabel("Another tag").fill("nordic summer trip");
+  await page.keyboard.press("Enter");
+
+  await expectCards(page, 1);
+  expect(new URL(page.url()).searchParams.get("tag")).toBe("Nordic summer trip");
+  await page.getByRole("button", { name: "Nordic summer trip", pressed: true }).waitFor();
+});
+
+it("moves nothing when the size of a picture becomes known", async () => {
+  const page = await signedIn(ada);
+  await expectCards(page, 3);
+  await page.addInitScript(() => {
+    const here = globalThis as unknown as Watched;
+    Object.assign(here, { isKnown: false, shifts: [] });
+    const note = (list: PerformanceObserverEntryList) =>
+      here.shifts.push(...list.getEntries().map((entry) => JSON.stringify(entry)));
+    new PerformanceObserver(note).observe({ type: "layout-shift", buffered: true });
+    const { fetch } = globalThis;
+    // As a server that has not looked at the pictures yet.
+    globalThis.fetch = async (...asked) => {
+      const response = await fetch(...asked);
+      if (here.isKnown || !response.url.includes("/api/items?")) return response;
+      const found = (await response.json()) as { items: object[] };
+      for (const item of found.items) Object.assign(item, { width: null, height: null, status: "analyzing" });
+      return Response.json(found);
+    };
+  });
+  await page.reload();
+  await page.locator("[data-card][aria-label*='Reading']").nth(2).waitFor();
+
+  await page.evaluate(() => ((globalThis as unknown as Watched).isKnown = true));
+
+  // The list is asked for again as long as something is being read.
+  await page.locator("[data-card][aria-label*='Reading']").first().waitFor({ state: "detached" });
+  await expectCards(page, 3);
+  expect(await page.evaluate(() => (globalThis as unknown as Watched).shifts)).toEqual([]);
+});
+
+interface Watched {
+  isKnown: boolean;
+  shifts: string[];
+}
 
 it("does one thing to several pictures, and offers the tags that are in use", async () => {
   const grace = await Person.with("receipt-bakery.jpg", "receipt-groceries.jpg", "riverside.webp");

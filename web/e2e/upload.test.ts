@@ -33,6 +33,10 @@ it("says why a picture failed, and tries it again", async () => {
 
   const failed = page.locator("[data-card][aria-label*='Failed']");
   await failed.waitFor();
+  const again = page.waitForResponse((response) => response.url().endsWith("/analyze") && response.ok());
+  await page.getByRole("listitem").getByRole("button", { name: "Try again: broken.jpg" }).click();
+  await again;
+  await failed.waitFor();
   await failed.click();
   const alert = page.getByRole("alert");
   await alert.waitFor();
@@ -90,7 +94,7 @@ it("holds back while it is paused", async () => {
   await page.getByRole("button", { name: "Pause" }).click();
   storage.isOpen = true;
 
-  await page.getByRole("heading", { name: /Adding 6/ }).waitFor();
+  await page.getByRole("heading", { name: "Paused: 6 pictures wait" }).waitFor();
   await page.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("heading", { name: "Added" }).waitFor();
   expect(storage.stored).toBe(6);

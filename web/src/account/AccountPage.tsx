@@ -7,9 +7,11 @@ import { setTheme, theme, type Theme } from "../platform/theme";
 import { Dialog } from "../ui/Dialog";
 import { Problem } from "../ui/Problem";
 import { dismissAll, tellProblem } from "../ui/toasts";
+import { useTitle } from "../ui/useTitle";
 
 export function AccountPage() {
   const { session } = usePlatform();
+  useTitle(t("account.title"));
   return (
     <div className="mx-auto my-6 flex max-w-2xl flex-col gap-6">
       <h1 className="text-2xl font-bold tracking-tight">{t("account.title")}</h1>
@@ -280,7 +282,14 @@ function DeleteAll() {
       </button>
       {isAsking && (
         <Dialog title={t("account.delete")} onClose={() => (isDone ? leave() : setAsking(false))}>
-          {jobId === null ? (
+          {job?.status === "failed" ? (
+            <div className="flex flex-col gap-4">
+              <p role="alert">{t("account.deleteFailed", { reason: job.error?.message ?? "" })}</p>
+              <button type="button" className="button button-danger" onClick={start}>
+                {t("error.retry")}
+              </button>
+            </div>
+          ) : jobId === null ? (
             <form
               className="flex flex-col gap-4"
               onSubmit={(event) => {

@@ -7,6 +7,7 @@ import { isKey, t } from "../i18n";
 import { data } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
+import { useTitle } from "../ui/useTitle";
 import type { Citation, Message, Tool } from "./conversation";
 import { Sessions } from "./Sessions";
 import { useConversation } from "./useConversation";
@@ -19,6 +20,7 @@ export function ChatPage() {
   const { session, about } = route.useSearch();
   const subject = useMemo(() => about?.split(",") ?? [], [about]);
   const [round, setRound] = useState(0);
+  useTitle(t("chat.title"));
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-6 pt-4 lg:grid-cols-[17rem_minmax(0,1fr)]">
       <Sessions current={session} onNew={() => setRound(round + 1)} />
@@ -28,15 +30,16 @@ export function ChatPage() {
 }
 
 function Conversation({ sessionId, about }: { sessionId: string | undefined; about: string[] }) {
-  const { conversation, isBusy, ask, stop, regenerate } = useConversation(sessionId, about);
+  const { conversation, isBusy, ask, stop, regenerate, retry } = useConversation(sessionId, about);
   const end = useRef<HTMLDivElement>(null);
   const { messages, problem, unanswered } = conversation;
   const count = messages.length;
-  const length = messages.at(-1)?.content.length ?? 0;
+  const last = messages.at(-1);
+  const length = (last?.content.length ?? 0) + (last?.citations.length ?? 0);
   // Braces: in some browsers scrolling gives a promise, which is no clean-up.
   useEffect(() => {
     if (count + length > 0) end.current?.scrollIntoView({ block: "end" });
-  }, [count, length]);
+  }, [count, length, isBusy]);
   return (
     <section
       className="flex min-h-[calc(100dvh-13rem)] flex-col sm:min-h-[calc(100dvh-8rem)]"
@@ -53,7 +56,7 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
         <p role="alert" className="mt-4 rounded-2xl bg-danger-tint px-4 py-3">
           {problem}
           {unanswered && (
-            <button type="button" className="button button-small ml-3" onClick={() => ask(unanswered)}>
+            <button type="button" className="button button-small ml-3" onClick={retry}>
               {t("error.retry")}
             </button>
           )}
@@ -66,7 +69,7 @@ function Conversation({ sessionId, about }: { sessionId: string | undefined; abo
         </button>
       )}
       <div className="grow" />
-      <About ids={about} />
+      <About ids={about} sessionId={sessionId} />
       <Composer isBusy={isBusy} onAsk={ask} onStop={stop} />
       <div ref={end} />
     </section>
@@ -104,9 +107,9 @@ function Bubble({ message }: { message: Message }) {
       <span className="unseen">{t("chat.answer")}: </span>
       {message.tools.length > 0 && (
         <ul className="mb-2 flex flex-wrap gap-2">
-          {message.tools.map((tool, place) => (
-            <li key={place} className="rounded-full bg-sunk px-3 py-1 text-xs text-soft">
-              {asStep(tool)}
+          {counted(message.tools.map(asStep)).map(([step, times]) => (
+            <li key={step} className="rounded-full bg-sunk px-3 py-1 text-xs text-soft">
+              {times > 1 ? `${step} × ${times}` : step}
             </li>
           ))}
         </ul>
@@ -122,6 +125,13 @@ function Bubble({ message }: { message: Message }) {
   );
 }
 
+/** Each once, in their order, with how often it was done. */
+function counted(steps: string[]): [string, number][] {
+  const times = new Map<string, number>();
+  for (const step of steps) times.set(step, (times.get(step) ?? 0) + 1);
+  return [...times];
+}
+
 /** What was looked for, in a few words. */
 function asStep({ tool, input }: Tool): string {
   const key = `chat.tool.${tool}`;
@@ -135,7 +145,7 @@ function Citations({ citations }: { citations: Citation[] }) {
   return (
     <section className="mt-3" aria-label={t("chat.citations")}>
       <ul className="flex flex-wrap gap-3">
-        {citations.map((citation) => (
+        {citations.map((citation, place) => (
           <li key={citation.item_id}>
             <Link
               to="/items/$itemId"
@@ -143,7 +153,9 @@ function Citations({ citations }: { citations: Citation[] }) {
               className="flex w-60 items-center gap-3 rounded-2xl border border-line bg-card p-2 hover:border-soft"
             >
               <img src={citation.thumbnail_url} alt="" className="size-14 shrink-0 rounded-xl bg-sunk object-cover" />
-              <span className="line-clamp-2 text-sm">{citation.headline}</span>
+              <span className="line-clamp-2 text-sm">
+                <span className="font-semibold text-soft">[{place + 1}]</span> {citation.headline}
+              </span>
             </Link>
           </li>
         ))}
@@ -152,8 +164,8 @@ function Citations({ citations }: { citations: Citation[] }) {
   );
 }
 
-/** The pictures that the question is about. */
-function About({ ids }: { ids: string[] }) {
+/** The pictures that the questions are about, until they are taken away. */
+function About({ ids, sessionId }: { ids: string[]; sessionId: string | undefined }) {
   const api = useApi();
   const first = ids[0] ?? "";
   const { data: item } = useQuery({ ...itemQuery(api, first), enabled: first !== "" });
@@ -161,7 +173,19 @@ function About({ ids }: { ids: string[] }) {
   return (
     <p className="mt-4 flex items-center gap-2 text-sm text-soft">
       {item?.urls.thumbnail && <img src={item.urls.thumbnail} alt="" className="size-10 rounded-lg object-cover" />}
-      {ids.length === 1 && item ? nameOf(item) : t("chat.about", { count: ids.length })}
+      <span className="min-w-0 truncate">
+        {ids.length === 1 && item ? t("chat.aboutOne", { name: nameOf(item) }) : t("chat.about", { count: ids.length })}
+      </span>
+      <Link
+        to="/chat"
+        search={sessionId ? { session: sessionId } : {}}
+        replace
+        className="icon-button size-8 shrink-0"
+        aria-label={t("chat.aboutAll")}
+        title={t("chat.aboutAll")}
+      >
+        <Icon name="close" size={16} />
+      </Link>
     </p>
   );
 }

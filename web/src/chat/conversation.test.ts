@@ -1,17 +1,33 @@
 import { describe, expect, it } from "vitest";
 import {
   answered,
+  answeredAt,
   asked,
   askedAgain,
   failed,
   isAnswering,
+  lastTurn,
   nothing,
   received,
   remembered,
   stopped,
+  type Conversation,
 } from "./conversation";
 
 const turn = () => asked(nothing, "When does my train leave?");
+
+const replied = (conversation: Conversation, words: { content?: string } = {}) => {
+  const message = { role: "assistant", content: "At 07:53.", timestamp: "2026-01-01T00:00:00Z", ...words };
+  return answered(conversation, { session_id: "s", message, citations: [], conversation_turn: 1 });
+};
+
+const said = (role: "user" | "assistant", content: string) => ({
+  role,
+  content,
+  timestamp: "2026-01-01T00:00:00Z",
+  citations: [],
+  tools_used: [],
+});
 
 describe("a conversation", () => {
   it("shows the question at once and an answer that is on its way", () => {
@@ -34,6 +50,7 @@ describe("a conversation", () => {
       session_id: "s",
       message: { role: "assistant", content: "At 07:53. [1]", timestamp: "2026-01-01T00:00:00Z" },
       citations: [{ item_id: "i", headline: "Ticket", thumbnail_url: "u" }],
+      conversation_turn: 1,
     });
 
     expect(now.sessionId).toBe("s");
@@ -49,8 +66,7 @@ describe("a conversation", () => {
   });
 
   it("ignores pieces that come after the end", () => {
-    const message = { role: "assistant", content: "Done.", timestamp: "2026-01-01T00:00:00Z" };
-    const ended = answered(turn(), { session_id: "s", message, citations: [] });
+    const ended = replied(turn());
 
     expect(received(ended, { type: "chat.delta", session_id: "s", text: "late" })).toBe(ended);
   });
@@ -75,21 +91,53 @@ describe("a conversation", () => {
   });
 
   it("puts a new answer in the place of the one before, and that one back if there is none", () => {
-    const message = { role: "assistant", content: "At 07:53.", timestamp: "2026-01-01T00:00:00Z" };
-    const first = answered(turn(), { session_id: "s", message, citations: [] });
+    const first = replied(turn());
 
     const again = askedAgain(first, "When does my train leave?");
 
     expect(again.messages.map(({ content }) => content)).toEqual(["When does my train leave?", ""]);
     expect(failed(again, "Nobody answers.").messages).toBe(first.messages);
-    const second = answered(again, { session_id: "s", message: { ...message, content: "07:53" }, citations: [] });
+    const second = replied(again, { content: "07:53" });
     expect(second.messages.map(({ content }) => content)).toEqual(["When does my train leave?", "07:53"]);
-    expect(second.kept).toBe(4);
+    expect([second.kept, lastTurn(second), second.isAgain]).toEqual([2, 1, true]);
+    expect(asked(second, "And back?").isAgain).toBe(false);
+  });
+
+  it("has the old answer again when the new one is stopped, and takes none for it that comes late", () => {
+    const first = replied(turn());
+    const half = received(askedAgain(first, "When does my train leave?"), { type: "chat.delta", text: "At" });
+
+    const now = stopped(half);
+
+    expect(now.messages).toBe(first.messages);
+    expect(received(now, { type: "chat.delta", session_id: "s", text: ":53" })).toBe(now);
+  });
+
+  it("asks a question anew whose answer was stopped: the server has none to replace", () => {
+    const first = replied(turn());
+
+    const again = askedAgain(stopped(asked(first, "And back?")), "And back?");
+
+    expect(again.isAgain).toBe(false);
+    expect(again.messages.map(({ content }) => content)).toEqual([
+      "When does my train leave?",
+      "At 07:53.",
+      "And back?",
+      "",
+    ]);
+  });
+
+  it("knows when the last answer was given that is remembered, whatever is under way", () => {
+    expect(answeredAt(turn())).toBeNull();
+    const first = replied(turn());
+
+    expect(answeredAt(askedAgain(first, "When does my train leave?"))).toBe("2026-01-01T00:00:00Z");
+    expect(answeredAt(asked(stopped(asked(first, "And back?")), "And then?"))).toBe("2026-01-01T00:00:00Z");
   });
 
   it("is as the server remembers it, with the question that has no answer yet, or none to come", () => {
-    const messages = [{ role: "user" as const, content: "Hello", citations: [], tools_used: [] }];
-    const unanswered = { content: "And then?", detail: null };
+    const messages = [said("user", "Hello")];
+    const unanswered = { content: "And then?", detail: null, replaces_turn: null };
 
     const running = remembered("s", { messages, unanswered: { ...unanswered, status: "running" } });
     const over = remembered("s", { messages, unanswered: { ...unanswered, status: "failed", detail: "Too long." } });
@@ -98,5 +146,17 @@ describe("a conversation", () => {
     expect(isAnswering(running)).toBe(true);
     expect(over).toMatchObject({ problem: "Too long.", unanswered: "And then?", kept: 1 });
     expect(over.messages).toHaveLength(1);
+  });
+
+  it("shows what is to replace an answer in its place, and the answer if that failed", () => {
+    const messages = [said("user", "Hello"), said("assistant", "Hello to you.")];
+    const unanswered = { content: "Hello", detail: null, replaces_turn: 1 };
+
+    const running = remembered("s", { messages, unanswered: { ...unanswered, status: "running" } });
+    const over = remembered("s", { messages, unanswered: { ...unanswered, status: "failed", detail: "Too long." } });
+
+    expect(running.messages.map(({ content }) => content)).toEqual(["Hello", ""]);
+    expect(over.messages.map(({ content }) => content)).toEqual(["Hello", "Hello to you."]);
+    expect(over).toMatchObject({ problem: "Too long.", isAgain: true });
   });
 });

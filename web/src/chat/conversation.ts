@@ -33,6 +33,8 @@ export interface Conversation {
   unanswered: string | null;
   /** What is shown again if the turn that is under way fails. */
   before: Message[];
+  /** Whether that turn, or the one that failed, takes the place of the last one. */
+  isAgain: boolean;
 }
 
 export const nothing: Conversation = {
@@ -42,20 +44,25 @@ export const nothing: Conversation = {
   problem: null,
   unanswered: null,
   before: [],
+  isAgain: false,
 };
 
 /** The question is asked: it stands there at once, and an empty answer waits below it. */
 export function asked(conversation: Conversation, content: string): Conversation {
-  return begun(conversation, content, conversation.messages);
+  return begun(conversation, content, conversation.messages, false);
 }
 
-/** The last question is asked again: the new answer stands in the place of the one before. */
+/**
+ * The last question is asked again: the new answer stands in the place of the one before. One that was stopped has no
+ * place on the server, which takes the question for a new one.
+ */
 export function askedAgain(conversation: Conversation, content: string): Conversation {
   const place = conversation.messages.findLastIndex(({ role }) => role === "user");
-  return begun(conversation, content, conversation.messages.slice(0, Math.max(place, 0)));
+  const isAgain = conversation.kept > 0 && !conversation.messages.at(-1)?.isStopped;
+  return begun(conversation, content, conversation.messages.slice(0, Math.max(place, 0)), isAgain);
 }
 
-function begun(conversation: Conversation, content: string, earlier: Message[]): Conversation {
+function begun(conversation: Conversation, content: string, earlier: Message[], isAgain: boolean): Conversation {
   const question: Message = { role: "user", content, tools: [], citations: [] };
   const answer: Message = { role: "assistant", content: "", tools: [], citations: [], isStreaming: true };
   // What the server keeps nothing of begins anew there.
@@ -67,6 +74,7 @@ function begun(conversation: Conversation, content: string, earlier: Message[]):
     problem: null,
     unanswered: null,
     before,
+    isAgain,
     messages: [...earlier, question, answer],
   };
 }
@@ -103,15 +111,23 @@ export interface Answer {
   session_id: string;
   message: { role: string; content: string; timestamp: string };
   citations: Citation[];
+  conversation_turn: number;
 }
 
-export function answered(conversation: Conversation, { session_id, message, citations }: Answer): Conversation {
-  const { content, timestamp } = message;
-  return changed({ ...conversation, sessionId: session_id, kept: conversation.kept + 2 }, (answer) => ({
-    ...answer,
+// A question and its answer.
+const PER_TURN = 2;
+
+/** The number of the last turn that the server has. */
+export const lastTurn = ({ kept }: Conversation): number => kept / PER_TURN;
+
+export function answered(conversation: Conversation, answer: Answer): Conversation {
+  const { content, timestamp } = answer.message;
+  const kept = answer.conversation_turn * PER_TURN;
+  return changed({ ...conversation, sessionId: answer.session_id, kept }, (message) => ({
+    ...message,
     content,
     timestamp,
-    citations,
+    citations: answer.citations,
     isStreaming: false,
   }));
 }
@@ -122,9 +138,10 @@ export function failed(conversation: Conversation, problem: string): Conversatio
   return { ...conversation, problem, unanswered: question?.content ?? null, messages: conversation.before };
 }
 
-/** The reader has enough: what there is of the answer stays, and says so. */
+/** The reader has enough: what there is of the answer stays, and says so; unless it was to replace one, which stays. */
 export function stopped(conversation: Conversation): Conversation {
   if (!isAnswering(conversation)) return conversation;
+  if (conversation.isAgain) return { ...conversation, messages: conversation.before };
   return changed(conversation, (answer) => ({ ...answer, isStreaming: false, isStopped: true }));
 }
 
@@ -132,9 +149,20 @@ export const isAnswering = ({ messages }: Conversation): boolean => messages.at(
 
 /** What the server remembers of a conversation. */
 export interface History {
-  messages: { role: "user" | "assistant"; content: string; citations: Citation[]; tools_used: Tool[] }[];
+  messages: {
+    role: "user" | "assistant";
+    content: string;
+    timestamp: string;
+    citations: Citation[];
+    tools_used: Tool[];
+  }[];
   /** The last question, if it has no answer (yet). */
-  unanswered?: { status: "running" | "failed"; content: string; detail: string | null } | null;
+  unanswered?: {
+    status: "running" | "failed";
+    content: string;
+    detail: string | null;
+    replaces_turn: number | null;
+  } | null;
 }
 
 export function remembered(sessionId: string, { messages, unanswered }: History): Conversation {
@@ -142,12 +170,16 @@ export function remembered(sessionId: string, { messages, unanswered }: History)
     ...nothing,
     sessionId,
     kept: messages.length,
-    messages: messages.map(({ role, content, citations, tools_used: tools }) => ({ role, content, citations, tools })),
+    messages: messages.map(({ tools_used: tools, ...message }) => ({ ...message, tools })),
   };
   if (!unanswered) return known;
-  const waiting = asked(known, unanswered.content);
+  const waiting = (unanswered.replaces_turn ? askedAgain : asked)(known, unanswered.content);
   return unanswered.status === "running" ? waiting : failed(waiting, unanswered.detail ?? "");
 }
+
+/** When the last answer was given that the server has, apart from the turn that is under way; null: there is none. */
+export const answeredAt = ({ before }: Conversation): string | null =>
+  before.findLast(({ role, timestamp }) => role === "assistant" && timestamp)?.timestamp ?? null;
 
 function changed(conversation: Conversation, change: (answer: Message) => Message): Conversation {
   const last = conversation.messages.at(-1);

@@ -7,10 +7,12 @@ import { usePlatform } from "../platform/context";
 import type { Live, LiveMessage } from "../platform/live";
 import {
   answered,
+  answeredAt,
   asked,
   askedAgain,
   failed,
   isAnswering,
+  lastTurn,
   nothing,
   received,
   remembered,
@@ -38,8 +40,8 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   const { sessionId: current, kept } = conversation;
 
   const fetchLater = useCallback(
-    (session: string, count: number, signal?: AbortSignal) =>
-      laterHistory(api, session, count, signal)
+    (session: string, known: string | null, signal?: AbortSignal) =>
+      laterHistory(api, session, known, signal)
         .then((found) => setConversation(remembered(session, found)))
         .catch((error: unknown) => {
           if (!signal?.aborted) setConversation((before) => failed(before, words(error)));
@@ -55,9 +57,9 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
     const leaving = new AbortController();
     history(api, sessionId, leaving.signal)
       .then((found) => {
-        setConversation(remembered(sessionId, found));
-        if (found.unanswered?.status === "running")
-          void fetchLater(sessionId, found.messages.length + 2, leaving.signal);
+        const known = remembered(sessionId, found);
+        setConversation(known);
+        if (isAnswering(known)) void fetchLater(sessionId, answeredAt(known), leaving.signal);
       })
       .catch((error: unknown) => {
         if (!leaving.signal.aborted) setConversation({ ...nothing, sessionId, problem: words(error) });
@@ -73,9 +75,9 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
       live.listen((message) => {
         turn.current?.hear(message);
         if (message.type === "live.opened" && isAnswering(now.current)) {
-          const { sessionId: session, kept: count } = now.current;
+          const { sessionId: session } = now.current;
           // What was said while nobody listened is in the history, once the answer is whole.
-          if (session) void fetchLater(session, count + 2);
+          if (session) void fetchLater(session, answeredAt(now.current));
           else setConversation((before) => failed(before, t("chat.lost")));
         }
         setConversation((before) => received(before, message));
@@ -85,7 +87,7 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   );
 
   const put = useCallback(
-    async (question: string) => {
+    async (question: string, isAgain: boolean) => {
       // A turn that was stopped ends between two steps; until then the conversation takes no other.
       await turn.current?.ended;
       const { sessionId: session, kept: count } = now.current;
@@ -94,13 +96,14 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
         top_k: 10,
         item_ids: about,
         ...(session && count > 0 && { session_id: session }),
+        ...(isAgain && { replaces_turn: lastTurn(now.current) }),
       };
       const begun = new Turn(live, count > 0 ? session : null);
       turn.current = begun;
       if (live.isOpen) return live.send({ action: "chat", ...body });
       try {
         const answer = await data(api.POST("/chat", { body, signal: begun.signal }));
-        if ("status" in answer) await fetchLater(answer.session_id, count + 2, begun.signal);
+        if ("status" in answer) await fetchLater(answer.session_id, answeredAt(now.current), begun.signal);
         else setConversation((before) => answered(before, answer as unknown as Answer));
         await client.invalidateQueries({ queryKey: ["sessions"] });
       } catch (error) {
@@ -115,7 +118,7 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   const ask = useCallback(
     (question: string) => {
       setConversation((before) => asked(before, question));
-      void put(question);
+      void put(question, false);
     },
     [put],
   );
@@ -123,9 +126,16 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   const regenerate = useCallback(() => {
     const question = now.current.messages.findLast(({ role }) => role === "user")?.content;
     if (!question) return;
-    setConversation((before) => askedAgain(before, question));
-    void put(question);
+    const again = askedAgain(now.current, question);
+    setConversation(again);
+    void put(question, again.isAgain);
   }, [put]);
+
+  const retry = useCallback(() => {
+    const { isAgain, unanswered } = now.current;
+    if (isAgain) regenerate();
+    else if (unanswered) ask(unanswered);
+  }, [ask, regenerate]);
 
   const stop = useCallback(() => {
     turn.current?.stop();
@@ -135,10 +145,11 @@ export function useConversation(sessionId: string | undefined, about: string[]) 
   // Once the server has an answer the conversation has an address, and a reload finds it again.
   useEffect(() => {
     if (!current || current === sessionId || isBusy || kept === 0) return;
-    void navigate({ to: "/chat", search: { session: current }, replace: true });
-  }, [current, isBusy, kept, navigate, sessionId]);
+    const search = { session: current, ...(about.length > 0 && { about: about.join(",") }) };
+    void navigate({ to: "/chat", search, replace: true });
+  }, [about, current, isBusy, kept, navigate, sessionId]);
 
-  return { conversation, isBusy, ask, stop, regenerate };
+  return { conversation, isBusy, ask, stop, regenerate, retry };
 }
 
 // The server looks whether a turn was stopped between its steps; what it says then can be lost.
@@ -192,15 +203,16 @@ class Turn {
 const LATER_EVERY_MS = 2000;
 const LATER_WITHIN_MS = 180_000;
 
-/** The history once it has so many messages, or says that they do not come: an answer is finished without us. */
-async function laterHistory(api: Api, sessionId: string, count: number, signal?: AbortSignal): Promise<History> {
+/** The history once it has another last answer than the known one, or says that none comes: an answer is finished without us. */
+async function laterHistory(api: Api, sessionId: string, known: string | null, signal?: AbortSignal): Promise<History> {
   for (let waited = 0; waited < LATER_WITHIN_MS; waited += LATER_EVERY_MS) {
     // 404 until a new conversation has its first answer.
     const found = await history(api, sessionId, signal).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 404) return null;
       throw error;
     });
-    if (found && (found.messages.length >= count || found.unanswered?.status === "failed")) return found;
+    const last = found?.messages.at(-1)?.timestamp ?? null;
+    if (found && (last !== known || found.unanswered?.status === "failed")) return found;
     await new Promise((resolve) => setTimeout(resolve, LATER_EVERY_MS));
   }
   throw new ApiError(t("chat.noAnswer"), 0);

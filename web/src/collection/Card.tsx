@@ -5,11 +5,11 @@ import { t } from "../i18n";
 import { data, type Item } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
-import { renew } from "./queries";
+import { renew, useReanalyze } from "./queries";
 
 export const nameOf = (item: Item): string => item.title ?? item.latest_analysis?.headline ?? item.original_filename;
 
-export interface CardProps {
+interface CardProps {
   item: Item;
   index: number;
   width: number;
@@ -39,14 +39,15 @@ export const Card = memo(function Card({ item, index, width, height, isSelected,
         className="block size-full -outline-offset-4"
         data-card={index}
         onClick={select}
-        aria-label={item.status === "ready" ? name : `${name}, ${t(`status.${item.status}`)}`}
+        aria-label={item.status === "ready" ? name : `${name}, ${statusOf(item)}`}
       >
         <Thumbnail item={item} />
-        <Status item={item} />
+        {item.status !== "ready" && item.status !== "failed" && <Moving status={item.status} />}
         <span className="absolute inset-x-0 bottom-0 truncate bg-linear-to-t from-black/75 to-transparent px-3 pt-6 pb-2 text-sm text-white opacity-0 group-focus-within:opacity-100 group-hover:opacity-100">
           {name}
         </span>
       </Link>
+      {item.status === "failed" && <Failed item={item} name={name} />}
       {item.favorite && (
         <span className="absolute top-2 right-2 rounded-full bg-black/50 p-1 text-[#ffd166]">
           <Icon name="star" size={16} filled />
@@ -89,19 +90,40 @@ function Thumbnail({ item }: { item: Item }) {
   );
 }
 
-function Status({ item }: { item: Item }) {
-  if (item.status === "ready") return null;
-  const failed = item.status === "failed";
+/** What becomes of it, in words: of one that failed, why. */
+function statusOf({ status, error }: Item): string {
+  const words = t(`status.${status}`);
+  return error ? `${words}: ${error.message}` : words;
+}
+
+const BADGE = "absolute inset-x-2 bottom-2 flex items-center gap-2 rounded-xl text-sm font-semibold text-ink";
+
+function Moving({ status }: { status: Item["status"] }) {
   return (
-    <span
-      className={`absolute inset-x-2 bottom-2 flex items-center gap-2 rounded-xl px-3 py-1.5 text-sm font-semibold ${
-        failed ? "bg-danger-tint text-ink" : "bg-card/90 text-ink"
-      }`}
-    >
-      {failed ? <Icon name="warning" size={16} /> : <span className="size-2 animate-pulse rounded-full bg-accent" />}
-      <span className="truncate">
-        {failed ? (item.error?.message ?? t("status.failed")) : t(`status.${item.status}`)}
-      </span>
+    <span className={`${BADGE} bg-card/90 px-3 py-1.5`}>
+      <span className="size-2 animate-pulse rounded-full bg-accent" />
+      <span className="truncate">{t(`status.${status}`)}</span>
     </span>
+  );
+}
+
+/** Why, and the way on. Beside the link, since a button has no place in one; the rest of it is still the link's. */
+function Failed({ item, name }: { item: Item; name: string }) {
+  const reanalyze = useReanalyze(item);
+  return (
+    <div className={`${BADGE} pointer-events-none bg-danger-tint py-1 pr-1 pl-3`}>
+      <span className="line-clamp-2 min-w-0 grow" aria-hidden="true">
+        {item.error?.message ?? t("status.failed")}
+      </span>
+      <button
+        type="button"
+        className="icon-button pointer-events-auto size-8 shrink-0"
+        aria-label={`${t("item.retry")}: ${name}`}
+        title={t("item.retry")}
+        onClick={reanalyze}
+      >
+        <Icon name="refresh" size={18} />
+      </button>
+    </div>
   );
 }

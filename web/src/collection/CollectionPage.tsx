@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { t } from "../i18n";
 import { data, type Item } from "../platform/api";
 import { useApi } from "../platform/context";
@@ -49,25 +49,41 @@ export function CollectionPage() {
     },
     [api, client],
   );
+  const [isChoosing, setChoosing] = useState(false);
+  const isSelecting = isChoosing || selected.size > 0;
+  const endSelecting = useCallback(() => {
+    setChoosing(false);
+    clear();
+  }, [clear]);
   useEffect(() => {
-    if (selected.size === 0) return;
-    const onKey = (event: KeyboardEvent) => event.key === "Escape" && clear();
+    if (!isSelecting) return;
+    const onKey = (event: KeyboardEvent) => event.key === "Escape" && endSelecting();
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [selected, clear]);
+  }, [isSelecting, endSelecting]);
 
   const total = (query.data?.pages.at(-1)?.total ?? 0) - (fetched.length - items.length);
   const change = (search: Filters) => void navigate({ search, replace: true });
   return (
     <>
-      <div className="my-5 flex items-baseline justify-between gap-4">
-        <h1 className="text-2xl font-bold tracking-tight">{t("collection.title")}</h1>
-        <p className="text-soft" aria-live="polite">
+      <div className="my-4 flex min-h-9 items-center gap-4 whitespace-nowrap max-sm:gap-2.5">
+        <h1 className="text-2xl font-bold tracking-tight max-sm:text-xl">{t("collection.title")}</h1>
+        <p className="ml-auto text-soft max-sm:text-sm" aria-live="polite">
           {query.data && t("collection.count", { count: total })}
         </p>
+        {items.length > 0 && (
+          <button
+            type="button"
+            className="button button-small"
+            aria-pressed={isSelecting}
+            onClick={() => (isSelecting ? endSelecting() : setChoosing(true))}
+          >
+            {t("collection.select")}
+          </button>
+        )}
       </div>
       {(total > 0 || isNarrowed(filters)) && <FilterBar filters={filters} onChange={change} />}
-      {selected.size > 0 && <SelectionBar selected={selected} onAll={all} onClear={clear} />}
+      {isSelecting && <SelectionBar selected={selected} onAll={all} onClear={endSelecting} />}
       {query.isPending && <Skeleton />}
       {query.isError && <Problem error={query.error} onRetry={() => void query.refetch()} />}
       {query.isSuccess && items.length === 0 && <Nothing filters={filters} onClear={() => change({})} />}
@@ -75,7 +91,7 @@ export function CollectionPage() {
         <Grid
           items={items}
           selected={selected}
-          isSelecting={selected.size > 0}
+          isSelecting={isSelecting}
           onSelect={toggle}
           onFavorite={onFavorite}
           onDelete={(item) => remove([item.id])}

@@ -1,11 +1,14 @@
-import { useState } from "react";
+import { useId, useState } from "react";
 import { t } from "../i18n";
 import { Icon } from "../ui/Icon";
 import { isNarrowed, SORTS, type Filters, type Sort, type Status } from "./filters";
 import { useFacets } from "./queries";
+import { asSpelled, useTags } from "./tags";
 
 const CATEGORIES = 8;
 const TAGS = 12;
+const OFFERED = 30;
+const PICKED = "insertReplacementText";
 
 /** Filters with counts; each is a part of the page's address. */
 export function FilterBar({
@@ -67,11 +70,12 @@ export function FilterBar({
       {isOpen && (
         <div className="flex flex-wrap items-center gap-x-6 gap-y-3 rounded-2xl border border-line bg-card p-4 text-sm">
           <div className="flex flex-wrap items-center gap-2" role="group" aria-label={t("collection.tags")}>
-            {facets?.tags.slice(0, TAGS).map(({ value, count }) => (
+            {tagsShown(facets?.tags ?? [], filters.tag).map(({ value, count }) => (
               <Chip key={value} isOn={filters.tag === value} onClick={() => set({ tag: toggled(value, filters.tag) })}>
-                {value} <span className="text-soft">{count}</span>
+                {value} {count !== null && <span className="text-soft">{count}</span>}
               </Chip>
             ))}
+            <OtherTag onTag={(tag) => set({ tag })} />
           </div>
           <div className="flex flex-wrap items-center gap-2" role="group" aria-label={t("collection.status")}>
             {facets?.statuses.map(({ value, count }) => (
@@ -98,6 +102,55 @@ export function FilterBar({
         </div>
       )}
     </div>
+  );
+}
+
+/** The most frequent ones, and before them the chosen one if it is none of them. */
+function tagsShown(
+  tags: readonly { value: string; count: number }[],
+  chosen: string | undefined,
+): { value: string; count: number | null }[] {
+  const frequent = tags.slice(0, TAGS);
+  if (chosen === undefined || frequent.some(({ value }) => value === chosen)) return frequent;
+  return [tags.find(({ value }) => value === chosen) ?? { value: chosen, count: null }, ...frequent];
+}
+
+/** Any other tag, by typing a part of it. */
+function OtherTag({ onTag }: { onTag: (tag: string) => void }) {
+  const [text, setText] = useState("");
+  const known = useTags(text);
+  const listId = useId();
+  const choose = (tag: string) => {
+    setText("");
+    onTag(tag);
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text.trim()) choose(asSpelled(text.trim(), known));
+      }}
+    >
+      <input
+        className="field min-h-8 w-36 rounded-full px-3 py-0.5 text-sm"
+        aria-label={t("collection.otherTag")}
+        placeholder={t("collection.otherTag")}
+        list={listId}
+        maxLength={64}
+        value={text}
+        onChange={(event) => {
+          // Browsers say so when one was picked from the list, and not typed.
+          const isPicked = !(event.nativeEvent instanceof InputEvent) || event.nativeEvent.inputType === PICKED;
+          if (isPicked && known.includes(event.target.value)) choose(event.target.value);
+          else setText(event.target.value);
+        }}
+      />
+      <datalist id={listId}>
+        {known.slice(0, OFFERED).map((tag) => (
+          <option key={tag}>{tag}</option>
+        ))}
+      </datalist>
+    </form>
   );
 }
 

@@ -1,14 +1,15 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { t } from "../i18n";
 import type { Item } from "../platform/api";
+import { takeClosed } from "../item/trail";
 import { Card } from "./Card";
 import { justify } from "./rows";
 
 const GAP = 10;
 const SMALL = 640;
 
-export interface GridProps {
+interface GridProps {
   items: readonly Item[];
   selected: ReadonlySet<string>;
   isSelecting: boolean;
@@ -24,9 +25,10 @@ export function Grid(props: GridProps) {
   const { items, onEnd } = props;
   const list = useRef<HTMLDivElement>(null);
   const { width, top } = usePlace(list);
+  const ratioOf = useRatios();
   const rows = useMemo(
     () => justify(items, ratioOf, { width, target: width < SMALL ? 140 : 220, gap: GAP }),
-    [items, width],
+    [items, ratioOf, width],
   );
   const firstOfRow = useMemo(() => {
     let first = 0;
@@ -38,7 +40,8 @@ export function Grid(props: GridProps) {
     overscan: 4,
     scrollMargin: top,
   });
-  useEffect(() => virtual.measure(), [rows, virtual]);
+  // Before anything is painted: rows in their old places would be seen to jump.
+  useLayoutEffect(() => virtual.measure(), [rows, virtual]);
   const shown = virtual.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -48,9 +51,20 @@ export function Grid(props: GridProps) {
   const focus = (index: number) => {
     const row = firstOfRow.findLastIndex((first) => first <= index);
     virtual.scrollToIndex(row, { align: "auto" });
-    // The row may have to be put into the document first.
-    requestAnimationFrame(() => list.current?.querySelector<HTMLElement>(`[data-card="${index}"]`)?.focus());
+    const card = () => list.current?.querySelector<HTMLElement>(`[data-card="${index}"]`);
+    // At once, or the next key would still be for the one before; unless its row is not in the document yet.
+    if (card()) card()?.focus({ preventScroll: true });
+    else requestAnimationFrame(() => card()?.focus());
   };
+  const hasRows = shown.length > 0;
+  useEffect(() => {
+    if (!hasRows) return;
+    const closed = takeClosed();
+    const index = closed === null ? -1 : items.findIndex(({ id }) => id === closed);
+    // Whoever closes a picture goes on where they were.
+    if (index >= 0) focus(index);
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- when the list is there again, and only then
+  }, [hasRows]);
 
   return (
     <div
@@ -86,7 +100,21 @@ export function Grid(props: GridProps) {
   );
 }
 
-const ratioOf = (item: Item): number => (item.width && item.height ? item.width / item.height : 1);
+/**
+ * The shape that each picture has in this grid, from first to last: one whose size becomes known while somebody looks
+ * on fills the place that it has, and moves none of the others. The next grid has it in its own shape.
+ */
+function useRatios(): (item: Item) => number {
+  const [known] = useState(() => new Map<string, number>());
+  return useCallback(
+    (item) => {
+      const ratio = known.get(item.id) ?? (item.width && item.height ? item.width / item.height : 1);
+      known.set(item.id, ratio);
+      return ratio;
+    },
+    [known],
+  );
+}
 
 /** Where the list is. Read when the page changes its size, not at every frame: reading it makes the browser lay out. */
 function usePlace(element: React.RefObject<HTMLElement | null>): { width: number; top: number } {

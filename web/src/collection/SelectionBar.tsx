@@ -21,6 +21,7 @@ export function SelectionBar({
   const navigate = useNavigate();
   const [isTagging, setTagging] = useState(false);
   const ids = [...selected];
+  const isNone = ids.length === 0;
   const run = (action: BatchAction) => batch.mutate({ ids, action }, { onSuccess: onClear });
   return (
     <div
@@ -32,16 +33,18 @@ export function SelectionBar({
         {t("collection.selected", { count: ids.length })}
       </strong>
       <Action icon="check" text={t("collection.selectAll")} onClick={onAll} />
-      <Action icon="star" text={t("collection.favorite")} onClick={() => run("favorite")} />
-      <Action icon="tag" text={t("collection.tag")} onClick={() => setTagging(true)} />
-      <Action icon="refresh" text={t("collection.reanalyze")} onClick={() => run("reanalyze")} />
+      <Action icon="star" disabled={isNone} text={t("collection.favorite")} onClick={() => run("favorite")} />
+      <Action icon="tag" disabled={isNone} text={t("collection.tag")} onClick={() => setTagging(true)} />
+      <Action icon="refresh" disabled={isNone} text={t("collection.reanalyze")} onClick={() => run("reanalyze")} />
       <Action
         icon="chat"
+        disabled={isNone}
         text={t("collection.ask")}
         onClick={() => void navigate({ to: "/chat", search: { about: ids.slice(0, 20).join(",") } })}
       />
       <Action
         icon="trash"
+        disabled={isNone}
         text={t("common.delete")}
         onClick={() => {
           remove(ids);
@@ -64,9 +67,19 @@ export function SelectionBar({
   );
 }
 
-function Action({ icon, text, onClick }: { icon: IconName; text: string; onClick: () => void }) {
+function Action({
+  icon,
+  text,
+  onClick,
+  disabled = false,
+}: {
+  icon: IconName;
+  text: string;
+  onClick: () => void;
+  disabled?: boolean;
+}) {
   return (
-    <button type="button" className="button button-quiet button-small" onClick={onClick}>
+    <button type="button" className="button button-quiet button-small" disabled={disabled} onClick={onClick}>
       <Icon name={icon} size={18} />
       <span className="max-md:unseen">{text}</span>
     </button>

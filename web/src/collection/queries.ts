@@ -138,6 +138,24 @@ export function useEdit(item: Item) {
   });
 }
 
+/** Has a picture read again; says so, or why not. */
+export function useReanalyze(item: Item): () => void {
+  const api = useApi();
+  const client = useQueryClient();
+  return () =>
+    void data(
+      api.POST("/items/{item_id}/analyze", {
+        params: { path: { item_id: item.id } },
+        body: { force_reanalyze: true },
+      }),
+    )
+      .then((moved) => {
+        renew(client, moved as Item);
+        toast(t("item.reanalyzing"));
+      })
+      .catch(tellProblem);
+}
+
 /** Deletes when the toast that offers to undo it goes: it is the only clock. Until then, nothing shows the items. */
 export function useDelete() {
   const api = useApi();

@@ -1,5 +1,5 @@
 /** One row of a justified grid: pictures of one height that fill the width together. */
-export interface Row<T> {
+interface Row<T> {
   items: { item: T; width: number }[];
   height: number;
 }

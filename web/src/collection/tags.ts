@@ -15,14 +15,15 @@ export function useTags(typed: string): string[] {
   const q = useDeferredValue(typed.trim().slice(0, 64));
   const facets = useFacets(EVERYTHING);
   const { data: found } = useQuery({
-    queryKey: ["suggest", q, 20],
-    queryFn: ({ signal }) => data(api.GET("/search/suggest", { params: { query: { q, limit: 20 } }, signal })),
+    queryKey: ["suggest", "tag", q],
+    queryFn: ({ signal }) =>
+      data(api.GET("/search/suggest", { params: { query: { q, kind: "tag", limit: 20 } }, signal })),
     enabled: q !== "",
     staleTime: 60_000,
     placeholderData: (previous) => previous,
     retry: false,
   });
-  const rare = found?.suggestions.filter(({ kind }) => kind === "tag").map(({ text }) => text) ?? [];
+  const rare = found?.suggestions.map(({ text }) => text) ?? [];
   return offered(typed, [...(facets?.tags.map(({ value }) => value) ?? []), ...rare]);
 }
 

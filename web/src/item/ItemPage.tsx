@@ -3,18 +3,18 @@ import { getRouteApi, Link, useCanGoBack, useNavigate, useRouter } from "@tansta
 import { useEffect } from "react";
 import { nameOf } from "../collection/Card";
 import { useIsLeaving } from "../collection/leaving";
-import { itemQuery, knownItem, renew, useDelete, useEdit } from "../collection/queries";
+import { itemQuery, knownItem, useDelete, useEdit, useReanalyze } from "../collection/queries";
 import { t } from "../i18n";
-import { ApiError, data, type Item } from "../platform/api";
+import { ApiError, type Item } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
 import { Problem } from "../ui/Problem";
-import { tellProblem, toast } from "../ui/toasts";
+import { useTitle } from "../ui/useTitle";
 import { AnalysisView } from "./AnalysisView";
 import { OwnFields } from "./OwnFields";
 import { Picture } from "./Picture";
 import { Similar } from "./Similar";
-import { neighbours } from "./trail";
+import { neighbours, setClosed } from "./trail";
 import { Versions } from "./Versions";
 
 const route = getRouteApi("/items/$itemId");
@@ -30,29 +30,29 @@ export function ItemPage() {
     const isGone = query.error instanceof ApiError && query.error.status === 404;
     return <Problem error={isGone ? new Error(t("item.gone")) : query.error} onRetry={() => void query.refetch()} />;
   }
-  if (!query.data) return <div className="skeleton my-6 h-[60vh]" role="status" aria-label={t("common.loading")} />;
+  if (!query.data) return <div className="skeleton my-4 h-[60vh]" role="status" aria-label={t("common.loading")} />;
   return <ItemView key={itemId} item={query.data} />;
 }
 
 function ItemView({ item }: { item: Item }) {
   const edit = useEdit(item);
-  useEffect(() => {
-    document.title = `${nameOf(item)} · ${t("app.name")}`;
-    return () => void (document.title = t("app.name"));
-  }, [item]);
+  useTitle(nameOf(item));
   return (
-    <article className="my-4 grid gap-6 lg:grid-cols-[minmax(0,1fr)_26rem]">
-      <div className="lg:sticky lg:top-[85px] lg:self-start">
-        <Bar item={item} onFavorite={() => edit.mutate({ favorite: !item.favorite })} />
-        <Picture item={item} alt={nameOf(item)} />
+    <article className="my-4 flex flex-col gap-6">
+      {/* A box of its own: the picture stays in view beside its fields, and not over what is below. */}
+      <div className="grid gap-6 lg:grid-cols-[minmax(0,1fr)_26rem]">
+        <div className="lg:sticky lg:top-[85px] lg:self-start">
+          <Bar item={item} onFavorite={() => edit.mutate({ favorite: !item.favorite })} />
+          <Picture item={item} alt={nameOf(item)} />
+        </div>
+        <div className="flex min-w-0 flex-col gap-6">
+          <Failure item={item} />
+          <OwnFields item={item} onEdit={(change) => edit.mutate(change)} />
+          {item.latest_analysis && <AnalysisView item={item} analysis={item.latest_analysis} />}
+          <Versions item={item} />
+        </div>
       </div>
-      <div className="flex flex-col gap-6">
-        <Failure item={item} />
-        <OwnFields item={item} onEdit={(change) => edit.mutate(change)} />
-        {item.latest_analysis && <AnalysisView item={item} analysis={item.latest_analysis} />}
-        <Versions item={item} />
-      </div>
-      <div className="lg:col-span-2">{item.status === "ready" && <Similar itemId={item.id} />}</div>
+      {item.status === "ready" && <Similar itemId={item.id} />}
     </article>
   );
 }
@@ -60,7 +60,11 @@ function ItemView({ item }: { item: Item }) {
 function Bar({ item, onFavorite }: { item: Item; onFavorite: () => void }) {
   const navigate = useNavigate();
   const remove = useDelete();
-  const close = useClose();
+  const goBack = useClose();
+  const close = () => {
+    setClosed(item.id);
+    goBack();
+  };
   const reanalyze = useReanalyze(item);
   const { previous, next } = neighbours(item.id);
   useEffect(() => {
@@ -135,23 +139,6 @@ function useClose(): () => void {
   const router = useRouter();
   const canGoBack = useCanGoBack();
   return () => (canGoBack ? router.history.back() : void router.navigate({ to: "/" }));
-}
-
-function useReanalyze(item: Item): () => void {
-  const api = useApi();
-  const client = useQueryClient();
-  return () =>
-    void data(
-      api.POST("/items/{item_id}/analyze", {
-        params: { path: { item_id: item.id } },
-        body: { force_reanalyze: true },
-      }),
-    )
-      .then((moved) => {
-        renew(client, moved as Item);
-        toast(t("item.reanalyzing"));
-      })
-      .catch(tellProblem);
 }
 
 function Failure({ item }: { item: Item }) {

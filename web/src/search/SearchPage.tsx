@@ -4,11 +4,12 @@ import { useEffect, useState } from "react";
 import { FilterBar } from "../collection/FilterBar";
 import { asQuery, isNarrowed } from "../collection/filters";
 import { useStaying } from "../collection/leaving";
-import { setTrail } from "../item/trail";
+import { setTrail, takeClosed } from "../item/trail";
 import { isKey, t } from "../i18n";
 import { data, type Schemas, type SearchResult } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Empty, Problem } from "../ui/Problem";
+import { useTitle } from "../ui/useTitle";
 import { MODES, type Mode, type Search } from "./address";
 import { hasMark, plain } from "./marked";
 import { Marked } from "./Marked";
@@ -26,10 +27,12 @@ export function SearchPage() {
   const found = query.data;
   const results = useStaying(found?.results, idOf);
   useEffect(() => setTrail(results.map((result) => result.item_id)), [results]);
+  useTitle(q);
   useEffect(() => {
-    document.title = `${q} · ${t("app.name")}`;
-    return () => void (document.title = t("app.name"));
-  }, [q]);
+    const closed = results.length > 0 && takeClosed();
+    // Whoever closes a picture goes on where they were.
+    if (closed) document.getElementById(`result-${closed}`)?.focus({ preventScroll: true });
+  }, [results]);
   return (
     <>
       <div className="my-5 flex flex-wrap items-center justify-between gap-3">
@@ -148,6 +151,7 @@ function Result({ result, withScores }: { result: SearchResult; withScores: bool
       <Link
         to="/items/$itemId"
         params={{ itemId: result.item_id }}
+        id={`result-${result.item_id}`}
         className="flex h-full gap-4 rounded-2xl border border-line bg-card p-3 hover:border-soft"
       >
         <img

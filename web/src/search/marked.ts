@@ -1,5 +1,5 @@
 /** A highlighted text as the API sends it (`[[…]]` around matched words), in pieces: marked ones and others. */
-export interface Piece {
+interface Piece {
   text: string;
   isMarked: boolean;
 }

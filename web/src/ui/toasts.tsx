@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import { t } from "../i18n";
 import { Icon } from "./Icon";
 
-export interface Toast {
+interface Toast {
   id: number;
   text: string;
   kind: "note" | "problem";

@@ -3,7 +3,7 @@ import { useSyncExternalStore } from "react";
 import { asSize, t } from "../i18n";
 import { usePlatform } from "../platform/context";
 import { Icon } from "../ui/Icon";
-import { isUnfinished, type Upload } from "./uploads";
+import { byInterest, isUnfinished, type Upload } from "./uploads";
 
 const SHOWN = 100;
 
@@ -21,7 +21,11 @@ export function UploadTray() {
       className="fixed right-4 bottom-20 left-4 z-20 rounded-3xl border border-line bg-card p-4 shadow-lift sm:bottom-4 sm:left-auto sm:w-96"
     >
       <div className="flex items-center justify-between gap-2">
-        <h2 className="font-bold">{unfinished ? t("upload.title", { count: unfinished }) : t("upload.finished")}</h2>
+        <h2 className="font-bold">
+          {unfinished === 0
+            ? t("upload.finished")
+            : t(paused ? "upload.paused" : "upload.title", { count: unfinished })}
+        </h2>
         <div className="flex">
           {unfinished > 0 && (
             <button
@@ -51,9 +55,14 @@ export function UploadTray() {
       </div>
       <progress className="meter my-2" max={1} value={overall} aria-label={t("upload.overall")} />
       <ul className="max-h-64 overflow-y-auto">
-        {uploads.slice(0, SHOWN).map((upload) => (
-          <Row key={upload.id} upload={upload} />
-        ))}
+        {byInterest(uploads)
+          .slice(0, SHOWN)
+          .map((upload) => (
+            <Row key={upload.id} upload={upload} />
+          ))}
+        {uploads.length > SHOWN && (
+          <li className="py-1.5 text-sm text-soft">{t("upload.more", { count: uploads.length - SHOWN })}</li>
+        )}
       </ul>
     </section>
   );

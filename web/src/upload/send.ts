@@ -1,7 +1,7 @@
 import { ApiError } from "../platform/api";
 import { t } from "../i18n";
 
-export interface PresignedForm {
+interface PresignedForm {
   url: string;
   fields: Record<string, string>;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, type Api, type Item } from "../platform/api";
 import type { Shelved } from "./shelf";
-import { Uploads, type UploadState } from "./uploads";
+import { byInterest, Uploads, type Upload, type UploadState } from "./uploads";
 
 const png = (name: string, content = name) => new File([content], name, { type: "image/png" });
 
@@ -160,6 +160,13 @@ describe("adding pictures", () => {
 
     await settled({ "a.png": "done" });
   });
+});
+
+it("shows what moves first, then what needs somebody, and what is done last", () => {
+  const states: UploadState[] = ["done", "waiting", "failed", "done", "sending", "duplicate"];
+  const uploads = states.map((state, place): Upload => ({ id: `${place}`, name: "", size: 1, state, progress: 0 }));
+
+  expect(byInterest(uploads).map(({ id }) => id)).toEqual(["4", "2", "1", "5", "0", "3"]);
 });
 
 describe("after a reload", () => {

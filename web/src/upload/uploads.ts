@@ -17,7 +17,7 @@ export interface Upload {
   itemId?: string;
 }
 
-export interface UploadsState {
+interface UploadsState {
   uploads: readonly Upload[];
   paused: boolean;
 }
@@ -307,6 +307,13 @@ export class Uploads {
     this.#state = { ...this.#state, ...change };
     for (const listener of this.#listeners) listener();
   }
+}
+
+const INTEREST: UploadState[] = ["sending", "hashing", "failed", "held", "waiting", "duplicate", "done"];
+
+/** What moves first, then what needs somebody; of hundreds, those that are done are the last to look at. */
+export function byInterest(uploads: readonly Upload[]): Upload[] {
+  return uploads.toSorted((one, other) => INTEREST.indexOf(one.state) - INTEREST.indexOf(other.state));
 }
 
 /** Files that may be sent, and uploads that failed before they began, with the reason. */
