@@ -5,6 +5,9 @@ PORT ?= 4566
 CLOUD ?= local
 ENV ?= dev
 .DEFAULT_GOAL := help
+# Images for containers like to forbid it. Every command is a process, a deployment starts dozens, and the CDK alone takes
+# longer to compile than to run: bytecode is kept.
+unexport PYTHONDONTWRITEBYTECODE
 # Every target is a word for a command; none makes a file of its name.
 .PHONY: $(shell sed -n 's/^\([a-z][a-z0-9 -]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -72,8 +75,8 @@ cost: setup ## What a month on AWS costs, line by line [ITEMS=1000 SEARCHES=3000
 secrets-populate: setup ## Keys from .env into the parameter store [DRY_RUN=1 FORCE=1]
 	@$(PY) -m scripts.secrets populate --cloud $(CLOUD) --env $(ENV) $(dry) $(if $(FORCE),--force)
 
-secrets-export: setup ## Stored keys back into .env [FORCE=1]
-	@$(PY) -m scripts.secrets export --cloud $(CLOUD) --env $(ENV) $(if $(FORCE),--force)
+secrets-export: setup ## Stored keys back into .env [DRY_RUN=1 FORCE=1]
+	@$(PY) -m scripts.secrets export --cloud $(CLOUD) --env $(ENV) $(dry) $(if $(FORCE),--force)
 
 secrets-check: setup ## Which keys the chosen providers need, and which are missing
 	@$(PY) -m scripts.secrets check --cloud $(CLOUD) --env $(ENV)
@@ -104,8 +107,8 @@ db-restore-point: setup ## A new RDS instance, as the old one was: make db-resto
 db-seed-full: setup ## A dump into a database without items: make db-seed-full DUMP=backups/… [DRY_RUN=1]
 	@$(PY) -m scripts.database seed-full $(call needed,DUMP,DUMP=backups/local-dev-….dump) --cloud $(CLOUD) $(dry)
 
-db-seed-golden: setup ## The golden set, as people reviewed it, into the demo user's collection [GOLDEN_DIR=]
-	@$(PY) -m scripts.seed_golden --cloud $(CLOUD)
+db-seed-golden: setup ## The golden set, as people reviewed it, into the demo user's collection [GOLDEN_DIR= DRY_RUN=1]
+	@$(PY) -m scripts.seed_golden --cloud $(CLOUD) $(dry)
 
 db-reset: setup ## An empty database; on AWS in dev alone [YES=1 DRY_RUN=1]
 	@$(PY) -m scripts.database reset --cloud $(CLOUD) $(asked) $(dry)
@@ -151,8 +154,10 @@ s3-download-images: setup ## Their originals into a folder, each checked: make s
 
 ##@ Tests
 
-test: setup ## All tests, the deployed local cloud included
-	@$(PY) -m pytest
+# More processes than CI has cores: some of them wait, for a cloud each.
+WORKERS ?= 4
+test: setup ## All tests, the deployed local clouds included, side by side [WORKERS=4 processes]
+	@$(PY) -m pytest -n $(WORKERS)
 
 test-infra: setup ## A deployed cloud in ten steps, reported in reports/ [CLOUD=local|aws ENV=dev]
 	@$(PY) -m scripts.validate --cloud $(CLOUD) --env $(ENV)

@@ -117,9 +117,10 @@ def invoke(
     if dry_run:
         say(f"Would invoke {found[f'{function.title()}FunctionName']}. Nothing was changed.")
         return
-    answer = outputs.client("lambda", found).invoke(
-        FunctionName=found[f"{function.title()}FunctionName"], Payload=b"{}"
-    )
+    with console.status(function):
+        answer = outputs.client("lambda", found).invoke(
+            FunctionName=found[f"{function.title()}FunctionName"], Payload=b"{}"
+        )
     words = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         fail(f"{function} failed: {words}")
@@ -137,7 +138,8 @@ def deploy_function(
         say(f"Would build {function} and replace its code ({cloud_name(cloud)}). Nothing was changed.")
         return
     started = time.monotonic()
-    info = code_only.deploy(function, cloud_name(cloud))
+    with console.status(function):
+        info = code_only.deploy(function, cloud_name(cloud))
     say(f"[green]✓[/] {function} runs the new code: {versions.words(info)} ({time.monotonic() - started:.1f} s)")
 
 

@@ -1,12 +1,13 @@
 """What the commands say to people: one console, one way to ask, one way to end badly."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 console = Console(highlight=False)
@@ -44,6 +45,16 @@ def agree(question: str, *, yes: bool) -> None:
     if not yes and not typer.confirm(question):
         say("Nothing was changed.")
         raise typer.Exit(1)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """How far something is that takes a while; gone when it ends. Yields what is told how much more is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Where nobody looks on, an empty line would be left of it.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 @contextmanager

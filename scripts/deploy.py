@@ -14,9 +14,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from scripts import bundle, cdk, code_only, outputs, users, versions, web
+from scripts import bundle, cdk, code_only, lambda_quota, outputs, users, versions, web
 from scripts.cdk import Place, Report
-from scripts.console import agree, commands, fail, say
+from scripts.console import agree, bar, commands, fail, say
 from scripts.local import deployed, emulator, postgres
 from scripts.local.emulator import CREDENTIALS
 from scripts.outputs import Cloud, CloudName, cloud_name
@@ -38,8 +38,16 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done
 def build(cloud: CloudName) -> None:
     """All bundles, of one and the same moment."""
     info = bundle.build_info()
-    for name in bundle.FUNCTIONS:
-        bundle.build(name, bundle.TARGETS[cloud], info=info)
+    with bar("    bundles", len(bundle.FUNCTIONS)) as advance:
+        for name in bundle.FUNCTIONS:
+            bundle.build(name, bundle.TARGETS[cloud], info=info)
+            advance(1)
+
+
+def _build_for(place: Place) -> None:
+    """The bundles, unless others were chosen, which are there."""
+    if "bundles" not in place.context:
+        build(place.cloud)
 
 
 def deploy_local(
@@ -147,9 +155,10 @@ def bootstrap(cloud: Cloud = "local", environment: Environment = "dev", dry_run:
 def synthesize(cloud: Cloud = "local", environment: Environment = "dev", context: Context = None) -> None:
     """Write the template. For AWS this needs no account and no network once the bundles are built."""
     name = cloud_name(cloud)
-    build(name)
+    place = _place_to_look_at(name, environment, context)
+    _build_for(place)
     folder = "cdk.out" if name == "aws" else "build/cdk.out-local"
-    cdk.run_or_fail(_place_to_look_at(name, environment, context), ["synth", "--quiet", "--output", folder])
+    cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
     say(f"[green]✓[/] {folder}/CollectionsStack.template.json")
 
 
@@ -157,7 +166,8 @@ def synthesize(cloud: Cloud = "local", environment: Environment = "dev", context
 def show_changes(cloud: Cloud = "local", environment: Environment = "dev", context: Context = None) -> None:
     """Show what a deployment would change."""
     place = _place(cloud_name(cloud), environment, context)
-    build(place.cloud)
+    _check_bootstrapped(place)
+    _build_for(place)
     with _synthesized(place) as assembly:
         cdk.run_or_fail(place, ["diff"], assembly=assembly)
 
@@ -175,8 +185,9 @@ def deploy_and_tell(
     _check_bootstrapped(place)
     # What is deployed is what was there when the question was asked, not what is edited meanwhile.
     fingerprint = _fingerprint(place)
-    build(place.cloud)
+    _build_for(place)
     with _synthesized(place) as assembly:
+        lambda_quota.check(place, assembly)
         cdk.run_or_fail(place, ["diff"], assembly=assembly)
         if dry_run:
             say("Nothing was deployed.")

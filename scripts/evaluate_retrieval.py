@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import httpx
@@ -28,19 +28,20 @@ from app.platform.database import Database
 from app.platform.settings import DatabaseSettings, SearchSettings
 from app.search import service
 from app.search.local import LocalEmbedder
-from app.search.models import Embedder
+from app.search.models import Embedder, SearchType
 from app.search.store import SearchStore
 from scripts import deployed_collection, outputs
 from scripts.bundle import build_info
-from scripts.console import fail, say
+from scripts.console import bar, console, fail, say
 from scripts.deployed_collection import DeployedCollection, Found
 from scripts.local.paths import ROOT
-from scripts.outputs import CloudName
+from scripts.outputs import cloud_name
 
 # What is remembered between runs: texts read, analyses made, the database.
 OWN_STATE = ROOT / ".local-eval"
 REPORTS = ROOT / "reports"
 _DATABASE = "evaluation"
+_FUSIONS = get_args(SearchSettings.model_fields["hybrid_fusion"].annotation)
 # The order alone, as if every query had an answer.
 NEVER_ABSTAIN = {"abstain_below": -math.inf, "abstain_known_below": 0.0}
 
@@ -57,6 +58,8 @@ def run(
     chosen = [dataset for dataset in available() if not only or dataset.name in only]
     if not chosen:
         fail("There is no such data set. Set GOLDEN_DIR for the golden ones.")
+    if fusion not in ("", *_FUSIONS):
+        fail(f"A fusion is {' or '.join(_FUSIONS)}.")
     settings = SearchSettings.model_validate({"hybrid_fusion": fusion} if fusion else {})
     logging.getLogger("collections").setLevel(logging.WARNING)
     os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"  # their lines are for CloudWatch
@@ -76,7 +79,7 @@ def deployed(
     label: Annotated[str, typer.Option(help="What this run is called; empty: as the cloud.")] = "",
 ) -> None:
     """Measure a deployed cloud over HTTP, on the data sets that its user's collection holds."""
-    name: CloudName = "aws" if cloud == "aws" else "local"
+    name = cloud_name(cloud)
     found = outputs.read(name)
     token = deployed_collection.saved_token(name, found)
     with (
@@ -155,7 +158,7 @@ def measure_deployed(collection: DeployedCollection, wanted: Sequence[Judgements
         measured[_set_name(judged, own)] = {
             "items": len(held),
             "queries": len(judged.queries),
-            "modes": {mode: report.summarise(runner.run(judged.queries, mode, ask)) for mode in runner.MODES},
+            "modes": _measured(judged, [(str(mode), mode, ask) for mode in runner.MODES]),
         }
     if not measured:
         fail("This collection holds nothing that there are judgements for. `make up` uploads the samples.")
@@ -194,15 +197,25 @@ def open_database() -> Database:
 
 def measure(dataset: Dataset, database: Database, embedder: Embedder, settings: SearchSettings) -> dict[str, Any]:
     say(f"{dataset.name}: {len(dataset.entries)} items, {len(dataset.queries)} queries")
-    runner.load(dataset, database=database, embedder=embedder)
+    with console.status("Items"):
+        runner.load(dataset, database=database, embedder=embedder)
     index, always = SearchStore(database, settings), settings.model_copy(update=NEVER_ABSTAIN)
-    modes = {}
+    asked: list[tuple[str, SearchType, Ask]] = []
     for suffix, used in (("", settings), (" ranking only", always)):
         search = partial(_search, items=ItemStore(database), index=index, embedder=embedder, settings=used)
         ask: Ask = runner.in_process(dataset, search)
-        for mode in runner.ALL_MODES:
-            modes[f"{mode}{suffix}"] = report.summarise(runner.run(dataset.queries, mode, ask))
-    return {"items": len(dataset.entries), "queries": len(dataset.queries), "modes": modes}
+        asked += [(f"{mode}{suffix}", mode, ask) for mode in runner.ALL_MODES]
+    return {"items": len(dataset.entries), "queries": len(dataset.queries), "modes": _measured(dataset, asked)}
+
+
+def _measured(judged: Judgements | Dataset, asked: Sequence[tuple[str, SearchType, Ask]]) -> dict[str, Any]:
+    """By the names of what was asked: its mode, and whom."""
+    modes = {}
+    with bar(judged.name, len(asked)) as advance:
+        for name, mode, ask in asked:
+            modes[name] = report.summarise(runner.run(judged.queries, mode, ask))
+            advance(1)
+    return modes
 
 
 def _search(

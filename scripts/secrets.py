@@ -88,6 +88,7 @@ def populate(
         fail(f"{file.name} has none of {', '.join(name.upper() for name in SECRETS)}.")
     _show(changes, store)
     if dry_run:
+        say("Nothing was stored.")
         return
     stored = 0
     for change in changes:
@@ -99,16 +100,25 @@ def populate(
 
 
 @app.command()
-def export(cloud: Cloud = "local", environment: Env = "dev", file: File = ROOT / ".env", force: Force = False) -> None:
+def export(
+    cloud: Cloud = "local",
+    environment: Env = "dev",
+    file: File = ROOT / ".env",
+    force: Force = False,
+    dry_run: DryRun = False,
+) -> None:
     """Write the stored keys into a .env file that only you can read. Its other lines stay as they are."""
     store = _store(cloud, environment)
     stored = {name: value for name, value in store.values().items() if name in SECRETS}
     if not stored:
         fail(f"Nothing is stored under {store.name_of('')}.")
-    file.touch(mode=0o600)
-    file.chmod(0o600)
     changes = compare(stored, _in_file(file))
     _show(changes, store)
+    if dry_run:
+        say(f"{os.path.relpath(file)} was not touched.")
+        return
+    file.touch(mode=0o600)
+    file.chmod(0o600)
     written = [change for change in changes if change.state != "same" and _agreed(change, file.name, force=force)]
     for change in written:
         set_key(file, change.name.upper(), change.value)

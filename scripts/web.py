@@ -1,5 +1,6 @@
 """The front end: built from `web/` when that changed, published to its bucket with a config.json of where it is."""
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -27,6 +28,14 @@ _SCRIPT = re.compile(r'(?:src|href)="/(assets/[^"]+\.js)"')
 
 def build() -> Path:
     """Build the front end, unless the last build was of the same sources. Returns its folder."""
+    BUILT.parent.mkdir(exist_ok=True)
+    # Two clouds that are deployed at the same time build it once.
+    with BUILT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build()
+
+
+def _build() -> Path:
     stamp = BUILT.with_suffix(".digest")
     wanted = _digest()
     if BUILT.exists() and stamp.exists() and stamp.read_text() == wanted:

@@ -1,5 +1,6 @@
 """The rows of `analyses`."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -70,8 +71,13 @@ def save(connection: Connection, item: Item, answer: ProviderAnswer) -> None:
 
 def latest_document(connection: Connection, item: Item) -> AnalysisDocument | None:
     """What the newest analysis says, within somebody else's transaction."""
-    row = connection.execute(SELECT_LATEST, [item.user_id, [item.item_id]]).fetchone()
-    return document_of(_analysis(row)) if row else None
+    return latest_documents(connection, item.user_id, [item.item_id]).get(item.item_id)
+
+
+def latest_documents(connection: Connection, user_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, AnalysisDocument]:
+    """What the newest analysis of each item says that has one, within somebody else's transaction."""
+    rows = connection.execute(SELECT_LATEST, [user_id, list(item_ids)]).fetchall()
+    return {row["item_id"]: document_of(_analysis(row)) for row in rows}
 
 
 def without_nul(value: Any) -> Any:

@@ -49,8 +49,17 @@ class Seeded:
     unchanged: int = 0
 
 
-def seed(user_id: UUID, pictures: Sequence[Picture], *, into: Collection) -> Seeded:
+def seed(
+    user_id: UUID,
+    pictures: Sequence[Picture],
+    *,
+    into: Collection,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Seeded:
     """Make the pictures items of the user, findable by their reviewed analyses. Repeat it at any time.
+
+    Args:
+        advance: told how many more are as they should be.
 
     Raises:
         AppError: a picture cannot be read or stored, or the embedder does not answer; what was done stays done.
@@ -60,12 +69,30 @@ def seed(user_id: UUID, pictures: Sequence[Picture], *, into: Collection) -> See
         item, is_new = _stored(user_id, picture, into)
         if _is_as_reviewed(item, picture, into):
             seeded.unchanged += 1
+            advance(1)
             continue
         waiting.append(_described(item, picture, into))
         seeded.added += is_new
         seeded.described += not is_new
     for start in range(0, len(waiting), _AT_ONCE):
-        _embed(waiting[start : start + _AT_ONCE], into)
+        together = waiting[start : start + _AT_ONCE]
+        _embed(together, into)
+        advance(len(together))
+    return seeded
+
+
+def preview(user_id: UUID, pictures: Sequence[Picture], *, into: Collection) -> Seeded:
+    """What `seed` would do. Nothing is changed."""
+    seeded = Seeded()
+    for picture in pictures:
+        digest = hashlib.sha256(picture.path.read_bytes()).digest()
+        item = into.items.find_by_sha256(user_id, [digest]).get(digest)
+        if item is None or item.width is None:
+            seeded.added += 1
+        elif _is_as_reviewed(item, picture, into):
+            seeded.unchanged += 1
+        else:
+            seeded.described += 1
     return seeded
 
 

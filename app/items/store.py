@@ -193,10 +193,10 @@ def _refuse_if_there(connection: Connection, user_id: UUID, item_id: UUID) -> No
         raise PreconditionFailed("The item was changed since. Look at it again.")
 
 
-def lock(connection: Connection, item: Item) -> Item | None:
-    """The item as it is now, and as it stays until the transaction ends. None: it is gone."""
-    row = connection.execute(LOCK, [item.user_id, item.item_id]).fetchone()
-    return Item.from_row(row) if row else None
+def lock(connection: Connection, user_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, Item]:
+    """The items as they are now, and as they stay until the transaction ends. Who is gone is missing."""
+    rows = connection.execute(LOCK, [user_id, list(item_ids)]).fetchall()
+    return {row["item_id"]: Item.from_row(row) for row in rows}
 
 
 SELECT_HELD = """
@@ -230,7 +230,10 @@ SELECT_ONE = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND item_id = %s A
 
 SELECT_MANY = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND item_id = ANY(%s) AND deleted_at IS NULL"
 
-LOCK = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND item_id = %s AND deleted_at IS NULL FOR UPDATE"
+# In one order: two that lock the same items wait for each other, and not both for ever.
+LOCK = f"""
+SELECT {COLUMNS} FROM items WHERE user_id = %s AND item_id = ANY(%s) AND deleted_at IS NULL ORDER BY item_id FOR UPDATE
+"""
 
 SELECT_BY_SHA256 = f"SELECT {COLUMNS} FROM items WHERE user_id = %s AND sha256 = ANY(%s) AND deleted_at IS NULL"
 

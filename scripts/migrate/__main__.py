@@ -12,10 +12,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.platform import wiring
-from scripts.console import commands, console, fail, say
+from scripts.console import bar, commands, fail, say
 from scripts.local.paths import ROOT
 from scripts.migrate import chroma, images, previous, rows, validate, vectors
 from scripts.migrate.report import Outcome, reporting
@@ -47,7 +46,7 @@ def db(
     """Items and analyses, from the SQLite file."""
     with target(cloud, user) as into, reporting("db", reports, user=into.email, dry_run=dry_run) as outcome:
         refuse_too_many(count := previous.count_items(sqlite))
-        with _bar("Items", count) as advance:
+        with bar("Items", count) as advance:
             found = previous.read(sqlite)
             rows.migrate(
                 found, into.user_id, database=wiring.database(), outcome=outcome, dry_run=dry_run, advance=advance
@@ -82,7 +81,7 @@ def migrate_vectors(
             model=wiring.embedder().model,
         )
         say(f"{escape(chosen.name)}, made by {escape(made_by)}; here {stores.model} is configured")
-        with _bar("Vectors", chosen.entries) as advance:
+        with bar("Vectors", chosen.entries) as advance:
             vectors.migrate(
                 opened.read(chosen),
                 into.user_id,
@@ -110,7 +109,7 @@ def migrate_images(
         stores = images.Into(
             wiring.database(), wiring.items(), wiring.images(), wiring.storage_settings().upload_max_bytes
         )
-        with _bar("Images", sum(1 for _ in images.files(folder))) as advance, _names(sqlite) as old_id_of:
+        with bar("Images", sum(1 for _ in images.files(folder))) as advance, _names(sqlite) as old_id_of:
             images.migrate(
                 folder,
                 into.user_id,
@@ -146,11 +145,11 @@ def validate_all(
             wiring.search_index(),
             wiring.embedder,
         )
-        with _bar("Items", previous.count_items(sqlite)) as advance:
+        with bar("Items", previous.count_items(sqlite)) as advance:
             counts, fields, sample = validate.rows(previous.read(sqlite), into.user_id, against, advance=advance)
         checks = [counts, fields]
         if folder:
-            with _bar("Images", sum(1 for _ in images.files(folder))) as advance, _names(sqlite) as names:
+            with bar("Images", sum(1 for _ in images.files(folder))) as advance, _names(sqlite) as names:
                 checks.append(validate.checksums(folder, into.user_id, against, old_id_of=names, advance=advance))
         if directory:
             with chroma.directory(directory) as opened:
@@ -167,14 +166,6 @@ def validate_all(
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)
-
-
-@contextmanager
 def _names(sqlite: Path | None) -> Iterator[images.OldIdOf]:
     """What the database says a file is of; or, where it does not know it, its name."""
     if sqlite is None:
@@ -187,7 +178,7 @@ def _names(sqlite: Path | None) -> Iterator[images.OldIdOf]:
 def _wait(look: Callable[[], images.Progress]) -> None:
     """Until nothing is under way any more. Safe to interrupt: the pipeline goes on by itself."""
     now = look()
-    with _bar("Pipeline", now.ready + now.failed + now.under_way) as advance:
+    with bar("Pipeline", now.ready + now.failed + now.under_way) as advance:
         settled = 0
         while True:
             advance(now.ready + now.failed - settled)

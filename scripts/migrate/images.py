@@ -23,7 +23,8 @@ from scripts.migrate.report import Outcome, Rejected
 from scripts.migrate.rows import WAITS_FOR, batches
 
 # Files that are looked up together, and how many of them travel at once: so many are in memory.
-BATCH, _AT_ONCE = 100, 4
+BATCH, _AT_ONCE = 100, 8
+_SENT, _ON_ITS_WAY = "sent", "on their way already"
 # Left by machines, not by people.
 _NOT_IMAGES = {".DS_Store", "Thumbs.db", ".gitkeep"}
 
@@ -80,13 +81,24 @@ def migrate(
             known = resolved(user_id, [old_id for old_id in old_ids if old_id], into.items)
             pairs = [(file, known.get(old_id) if old_id else None) for file, old_id in zip(batch, old_ids, strict=True)]
             stored = pool.map(lambda pair: _store(pair[0], pair[1], into, dry_run=dry_run), pairs)
-            for said in stored:
-                if isinstance(said, Rejected):
-                    outcome.reject(said)
-                else:
-                    outcome.counts[said] += 1
-                outcome.counts["files"] += 1
-                advance(1)
+            there: list[UUID] = []
+            try:
+                for (_, item), said in zip(pairs, stored, strict=True):
+                    _count(said, outcome)
+                    if item and said in (_SENT, _ON_ITS_WAY):
+                        there.append(item.item_id)
+                    advance(1)
+            finally:
+                if there and not dry_run:
+                    _stop_waiting(user_id, there, into.database)
+
+
+def _count(said: str | Rejected, outcome: Outcome) -> None:
+    if isinstance(said, Rejected):
+        outcome.reject(said)
+    else:
+        outcome.counts[said] += 1
+    outcome.counts["files"] += 1
 
 
 def resolved(user_id: UUID, old_ids: Sequence[str], items: ItemStore) -> dict[str, Item]:
@@ -115,17 +127,16 @@ def _store(file: Path, item: Item | None, into: Into, *, dry_run: bool) -> str |
         return Rejected("image", file.name, "the item has another image by now")
     found = into.images.head(item.object_key)
     if dry_run:
-        return "on their way already" if found else "to be sent"
+        return _ON_ITS_WAY if found else "to be sent"
     if found is None:
         into.images.put(item.object_key, body, content_type=item.mime_type)
-    _stop_waiting(item, into.database)
-    return "on their way already" if found else "sent"
+    return _ON_ITS_WAY if found else _SENT
 
 
-def _stop_waiting(item: Item, database: Database) -> None:
-    """Its object is there: from now on cleanup looks after it, should its event be lost."""
-    with database.tenant(item.user_id) as connection:
-        connection.execute(STOP_WAITING, [item.user_id, item.item_id, WAITS_FOR])
+def _stop_waiting(user_id: UUID, item_ids: Sequence[UUID], database: Database) -> None:
+    """Their objects are there: from now on cleanup looks after them, should an event be lost."""
+    with database.tenant(user_id) as connection:
+        connection.execute(STOP_WAITING, [user_id, list(item_ids), WAITS_FOR])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ def progress(user_id: UUID, database: Database) -> Progress:
 
 STOP_WAITING = """
 UPDATE items SET waits_until = NULL, waits_for = NULL, updated_at = now()
-WHERE user_id = %s AND item_id = %s AND status = 'uploading' AND waits_for = %s
+WHERE user_id = %s AND item_id = ANY(%s) AND status = 'uploading' AND waits_for = %s
 """
 
 COUNT_BY_PROGRESS = """

@@ -47,6 +47,7 @@ def migrate(
     for batch in batches(_usable(found, outcome), BATCH):
         try:
             with database.tenant(user_id) as connection:
+                connection.execute(PLAN_ANEW)
                 _write(connection, user_id, batch, outcome)
                 if dry_run:
                     raise _DryRun
@@ -132,6 +133,10 @@ def _analysis_columns(user_id: UUID, analyses: Sequence[tuple[OldItem, OldAnalys
 def _ids(connection: Connection, statement: str, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in connection.execute(statement.encode(), [user_id, list(ids)]).fetchall()}
 
+
+# Plans are kept as long as the connection, those of the foreign keys too. One made while a table was empty reads all
+# that a user has, for every row that refers to it; made anew it sees how much there is by now.
+PLAN_ANEW = "DISCARD PLANS"
 
 # Cleanup takes an upload without an object away after a day, counted from its creation, which was long ago; it leaves
 # alone what waits. An id that is another name of an image that is there already stays one.

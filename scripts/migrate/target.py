@@ -11,7 +11,7 @@ from app.platform import wiring
 from app.platform.errors import AppError, InvalidInput
 from scripts import outputs, users
 from scripts.console import fail
-from scripts.outputs import CloudName
+from scripts.outputs import CloudName, cloud_name
 from scripts.seed_golden import configure
 
 
@@ -27,7 +27,7 @@ class Target:
 @contextmanager
 def target(cloud: str, user: str) -> Iterator[Target]:
     """The user's collection, as the deployed API would reach it; what goes wrong in it is told in one line."""
-    name: CloudName = "aws" if cloud == "aws" else "local"
+    name = cloud_name(cloud)
     found = outputs.read(name)
     known = known_user(user, found)
     configure(found)

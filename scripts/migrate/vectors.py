@@ -8,7 +8,6 @@ made of the same analysis in another order. An edit or a new analysis of the ite
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from app.analysis.models import HEADLINE_MAX_LENGTH, AnalysisDocument
@@ -21,15 +20,15 @@ from app.platform.events import EventPublisher
 from app.search import local, store
 from app.search.indexing import Pair, documents_of
 from app.search.models import DIMENSIONS
-from app.search.rebuild import write_if_current
+from app.search.rebuild import still_current
 from app.search.store import SearchStore
+from scripts.migrate import rows
 from scripts.migrate.chroma import OldVectors, Vector
 from scripts.migrate.previous import new_item_id
 from scripts.migrate.report import Outcome, Rejected
-from scripts.migrate.rows import batches
 
-# Items of one transaction: some eight statements each.
-BATCH = 50
+# Items of one transaction: six statements each.
+BATCH = 100
 # Of models whose vectors are shorter than the column; theirs are padded with zeros, which changes no cosine.
 _WIDTHS = {local.LocalEmbedder.model: local.WIDTH}
 
@@ -64,7 +63,7 @@ def migrate(
     Raises:
         Unavailable: the database or the event bus does not answer; what was done stays done.
     """
-    for batch in batches(found, BATCH):
+    for batch in rows.batches(found, BATCH):
         _migrate_batch(batch, user_id, model=model, into=into, outcome=outcome, dry_run=dry_run)
         advance(len(batch))
 
@@ -149,20 +148,22 @@ def _embedded(pairs: Sequence[Pair], user_id: UUID, into: Into) -> set[UUID]:
 def _save(keep: Sequence[tuple[Pair, list[float]]], user_id: UUID, into: Into) -> None:
     if not keep:
         return
+    vectors = {item.item_id: vector for (item, _), vector in keep}
     with into.database.tenant(user_id) as connection:
-        for pair, vector in keep:
-            item, document = pair
-            write = partial(store.save, item=item, document=document, vector=vector, model=into.model)
-            write_if_current(connection, pair, write)
+        connection.execute(rows.PLAN_ANEW)
+        current = still_current(connection, [pair for pair, _ in keep])
+        # Six statements an item, and none waits for the answer to the one before.
+        with connection.pipeline():
+            for item, document in current:
+                store.save(connection, item, document, vectors[item.item_id], into.model)
 
 
 def _embed_anew(items: Sequence[Item], *, into: Into, outcome: Outcome, dry_run: bool) -> None:
     """An item that is ready is sent through the last stage again; the others will come to it by themselves."""
-    for item in items:
-        if item.status is not Status.READY:
-            outcome.counts["embedded when their turn comes"] += 1
-            continue
-        outcome.counts["sent to be embedded anew"] += 1
-        sent = None if dry_run else into.items.rework(item, starting_as=Status.EMBEDDING, reuse_analysis=True)
-        if sent:
-            into.events.publish([resume_event(Status.EMBEDDING, sent.ref)])
+    ready = [item for item in items if item.status is Status.READY]
+    outcome.counts["embedded when their turn comes"] += len(items) - len(ready)
+    outcome.counts["sent to be embedded anew"] += len(ready)
+    if dry_run:
+        return
+    sent = [into.items.rework(item, starting_as=Status.EMBEDDING, reuse_analysis=True) for item in ready]
+    into.events.publish([resume_event(Status.EMBEDDING, item.ref) for item in sent if item])

@@ -58,17 +58,9 @@ class Tenant:
             store.save(connection, item, document, list(vector or pointing(0)), model)
         return item_id
 
-    def search(
-        self,
-        query: str = "",
-        search_type: SearchType = SearchType.BM25,
-        *,
-        vector: Sequence[float] | None = None,
-        narrow: SearchFilter = NOWHERE,
-        top_k: int = 10,
-        model: str = MODEL,
-    ) -> list[Hit]:
-        return self.ranking(query, search_type, vector=vector, narrow=narrow, top_k=top_k, model=model).hits
+    def search(self, query: str = "", search_type: SearchType = SearchType.BM25, **asked: Any) -> list[Hit]:
+        """What `ranking` finds."""
+        return self.ranking(query, search_type, **asked).hits
 
     def ranking(
         self,

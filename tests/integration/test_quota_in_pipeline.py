@@ -75,6 +75,17 @@ class Stage:
             quota=self.usage.quota(self.terms),
         )
 
+    def die_after_the_call(self, item: Item) -> None:
+        """The worker embeds the item, is charged for it, and is no more."""
+
+        def die() -> None:
+            raise Killed
+
+        self.embedder.after = die
+        with pytest.raises(Killed):
+            self.deliver(item.ref)
+        self.embedder.after = lambda: None
+
     def now(self, item: Item) -> Item:
         found = self.items.get(self.user_id, item.item_id)
         assert found
@@ -128,16 +139,9 @@ def test_a_worker_that_dies_after_the_call_leaves_one_unit_for_whoever_takes_ove
     stage: Stage, owner: psycopg.Connection
 ) -> None:
     item = stage.add()
-
-    def die() -> None:
-        raise Killed
-
-    stage.embedder.after = die
-    with pytest.raises(Killed):
-        stage.deliver(item.ref)
+    stage.die_after_the_call(item)
     held = budget(owner)
     owner.execute("UPDATE items SET lease_until = now() - interval '1 s' WHERE item_id = %s", [item.item_id])
-    stage.embedder.after = lambda: None
 
     stage.deliver(item.ref)
 
@@ -150,13 +154,7 @@ def test_a_worker_that_dies_for_good_holds_nothing_for_ever(
     stage: Stage, owner: psycopg.Connection, cleanup_pool: Database
 ) -> None:
     item = stage.add()
-
-    def die() -> None:
-        raise Killed
-
-    stage.embedder.after = die
-    with pytest.raises(Killed):
-        stage.deliver(item.ref)
+    stage.die_after_the_call(item)
     owner.execute("UPDATE usage_reservations SET expires_at = now() - interval '1 s'")
 
     UsageCleanupStore(cleanup_pool).release_expired()

@@ -15,8 +15,9 @@ from app.items.store import ItemStore, NewItem
 from app.platform.database import Database
 from app.platform.settings import SearchSettings
 from app.search import documents, store
+from app.search.hits import marked
 from app.search.models import DIMENSIONS, Hit, Ranking, SearchFilter, SearchType
-from app.search.store import SearchStore, marked
+from app.search.store import SearchStore
 from app.search.suggestions import Suggestion, SuggestionStore, split
 
 MODEL = "test-model"

@@ -149,6 +149,19 @@ def test_what_is_stored_comes_back_into_a_file_that_only_its_owner_reads(file: P
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_dry_run_of_the_export_writes_nothing(file: Path) -> None:
+    given_stored(anthropic_api_key=OTHER_KEY)
+    before, absent = file.read_text(), file.with_name("absent")
+    file.chmod(0o644)
+
+    for path in (file, absent):
+        answer = run("export", "--file", str(path), "--dry-run")
+        assert answer.exit_code == 0
+        assert "was not touched" in answer.output
+
+    assert (file.read_text(), file.stat().st_mode & 0o777, absent.exists()) == (before, 0o644, False)
+
+
 def test_exported_and_populated_again_nothing_has_changed(tmp_path: Path) -> None:
     awkward = "key with 'quotes', \"more\", #hash and $dollar\\"
     given_stored(openai_api_key=awkward)

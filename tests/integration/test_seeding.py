@@ -11,7 +11,7 @@ from PIL import Image
 from app.analysis.models import AnalysisDocument, ProviderAnswer
 from app.analysis.store import AnalysisStore
 from app.evaluation.datasets import Picture, golden_pictures
-from app.evaluation.seeding import Collection, Seeded, seed
+from app.evaluation.seeding import Collection, Seeded, preview, seed
 from app.items import processing, s3
 from app.items.lists import ORDERS
 from app.items.models import ANALYSIS, EMBEDDING, IMAGE_PROCESSING, Item, ItemFilter, Status
@@ -68,6 +68,31 @@ def test_seeding_twice_changes_nothing(into: Collection, user_id: UUID, tmp_path
 
     assert seeded == Seeded(unchanged=2)
     assert everything(into, user_id) == before
+
+
+def test_a_preview_says_what_seeding_will_do_and_does_none_of_it(
+    into: Collection, user_id: UUID, tmp_path: Path
+) -> None:
+    known = [reviewed(tmp_path, "a", "One"), reviewed(tmp_path, "b", "Two", "navy")]
+    seed(user_id, known, into=into)
+    before = everything(into, user_id)
+    wanted = [known[0], reviewed(tmp_path, "b", "Another", "navy"), reviewed(tmp_path, "c", "Three", "pink")]
+
+    said = preview(user_id, wanted, into=into)
+
+    assert everything(into, user_id) == before
+    assert said == Seeded(added=1, described=1, unchanged=1)
+    assert seed(user_id, wanted, into=into) == said
+
+
+def test_it_tells_how_far_it_is(into: Collection, user_id: UUID, tmp_path: Path) -> None:
+    pictures = [reviewed(tmp_path, "a", "One"), reviewed(tmp_path, "b", "Two", "navy")]
+    seed(user_id, pictures[:1], into=into)
+    told: list[int] = []
+
+    seed(user_id, pictures, into=into, advance=told.append)
+
+    assert told == [1, 1]
 
 
 def test_a_changed_review_becomes_a_new_version(into: Collection, user_id: UUID, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from app.items import s3
 from app.items.models import Status
+from app.platform.errors import Unavailable
 from scripts.migrate import chroma, images, previous, validate
+from scripts.migrate.rows import WAITS_FOR
 from tests.integration.migrate.conftest import Collection
 from tests.integration.migrate.previous_application import CHROMA, COLLECTION, MODEL, SAVED, write_images, write_sqlite
 from tests.integration.migrate.test_rows import digests
@@ -77,6 +79,27 @@ def test_it_goes_on_after_a_crash_between_object_and_row(collection: Collection,
     assert outcome.counts["on their way already"] == 1
     assert outcome.counts["sent"] == len(SAVED) - 1
     assert {item.waits_for for item in collection.everything()} == {None}
+
+
+def test_what_was_sent_before_the_image_store_failed_waits_no_more(
+    collection: Collection, sqlite: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.migrate_rows(sqlite)
+    first = next(images.files(folder))
+    put = collection.images.put
+
+    def put_one(key: str, body: bytes, *, content_type: str) -> None:
+        if body != first.read_bytes():
+            raise Unavailable("The image store does not answer.")
+        put(key, body, content_type=content_type)
+
+    monkeypatch.setattr(collection.images, "put", put_one)
+    with pytest.raises(Unavailable):
+        collection.migrate_images(folder)
+
+    sent = collection.item(first.stem)
+    assert sent.waits_for is None
+    assert {item.waits_for for item in collection.everything() if item.item_id != sent.item_id} == {WAITS_FOR}
 
 
 def test_a_dry_run_sends_nothing(collection: Collection, sqlite: Path, folder: Path) -> None:

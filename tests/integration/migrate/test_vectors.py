@@ -4,7 +4,12 @@ import json
 import pickle
 import shutil
 import sqlite3
+import time
+from array import array
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,13 +17,21 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from app.analysis.store import document_of
+from app.analysis.store import AnalysisStore, document_of
 from app.items.models import Status
+from app.items.store import ItemStore
+from app.platform import migrations
+from app.platform.database import Database
 from app.platform.errors import InvalidInput
 from app.platform.events import AnalysisComplete
+from app.platform.settings import DatabaseSettings, SearchSettings
 from app.search import documents, store
+from app.search.local import WIDTH, LocalEmbedder
 from app.search.models import SearchFilter, SearchType
-from scripts.migrate import chroma, vectors
+from app.search.store import SearchStore
+from scripts.migrate import chroma, previous, rows, vectors
+from scripts.migrate.report import Outcome
+from tests.fakes import RecordingEvents
 from tests.integration.migrate.conftest import Collection
 from tests.integration.migrate.previous_application import (
     CHROMA,
@@ -125,6 +138,60 @@ def test_a_dry_run_keeps_nothing(filled: Collection, directory: Path) -> None:
     assert filled.models() == {}
 
 
+@pytest.fixture
+def new_database(server_url: str) -> Iterator[str]:
+    """As the first deployment leaves it: nothing was ever stored there, and PostgreSQL has counted nothing."""
+    name = f"new_{uuid4().hex}"
+    migrations.ensure_database(server_url, name)
+    url = migrations.for_database(server_url, name)
+    migrations.migrate(url)
+    yield url
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name}".encode())
+
+
+def test_the_thousandth_item_takes_no_longer_than_the_tenth(new_database: str, tmp_path: Path, user_id: UUID) -> None:
+    """What is written refers to other rows; each is looked up by its own id, and not among all that the user has."""
+    many = [replace(SAVED[0], file=f"invented-{number}.jpg") for number in range(1000)]
+    sqlite = write_sqlite(tmp_path / "many.db", many)
+    vector = array("f", LocalEmbedder().embed_documents(["bread"])[0][:WIDTH])
+    # The last item has no analysis.
+    found = [chroma.OldVectors(each.old_id, (vector,), None, None) for each in many[:-1]]
+    outcome = Outcome(StringIO())
+
+    with closing(Database(DatabaseSettings(database_url=new_database.replace("postgres@", "collections_app@")))) as db:
+        rows.migrate(previous.read(sqlite), user_id, database=db, outcome=outcome)
+        index = SearchStore(db, SearchSettings())
+        into = vectors.Into(db, ItemStore(db), AnalysisStore(db), index, RecordingEvents(), model=MODEL)
+        vectors.migrate(found, user_id, model=MODEL, into=into, outcome=outcome)
+
+    written, looked_at = counted(new_database)
+    assert outcome.counts["kept"] == len(found)
+    assert looked_at < 100 * written
+
+
+def counted(url: str) -> tuple[int, int]:
+    """Rows written and rows looked at since the database was made. A connection's are in once it is closed."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with psycopg.connect(url) as connection:
+            there = connection.execute("SELECT count(*) FROM item_postings").fetchone()
+            known = connection.execute(SELECT_COUNTED).fetchone()
+            assert there
+            assert known
+            if known[0] >= there[0]:
+                return int(known[1]), int(known[2])
+    raise TimeoutError("The server does not say what it did.")
+
+
+SELECT_COUNTED = """
+SELECT (SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'item_postings'),
+  (SELECT sum(n_tup_ins)::bigint FROM pg_stat_user_tables),
+  (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)::bigint
+    + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)::bigint
+"""
+
+
 def test_nothing_of_the_directory_is_touched(filled: Collection, directory: Path) -> None:
     before = digests(directory)
 
@@ -229,8 +296,6 @@ def test_a_folder_that_is_no_directory_of_chromadbs_is_told(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("numbers", [[0.0] * 384, [float("nan")] * 384, [float("inf")] * 384])
 def test_a_vector_without_a_direction_does_not_fit(numbers: list[float]) -> None:
-    from array import array
-
     from app.analysis.models import AnalysisDocument
 
     old = chroma.OldVectors(str(uuid4()), (array("f", numbers),), None, None)
@@ -240,8 +305,6 @@ def test_a_vector_without_a_direction_does_not_fit(numbers: list[float]) -> None
 
 
 def test_a_vector_is_made_as_long_as_the_column_and_of_unit_norm() -> None:
-    from array import array
-
     vector = vectors.unit_vector(array("f", [3.0, 4.0]))
 
     assert (len(vector), vector[:3]) == (1024, [pytest.approx(0.6), pytest.approx(0.8), 0.0])
