@@ -24,8 +24,8 @@ class LocalCloud:
     outputs: dict[str, str]
 
     @classmethod
-    def deployed(cls) -> "LocalCloud":
-        return cls(json.loads((STATE / "outputs.json").read_text()))
+    def deployed(cls, state: Path = STATE) -> "LocalCloud":
+        return cls(json.loads((state / "outputs.json").read_text()))
 
     def client(self, service: str) -> Any:
         return boto3.client(
@@ -49,7 +49,7 @@ def command(*arguments: str) -> str:
         env={**os.environ, "COLLECTIONS_STATE": str(STATE), "COLUMNS": "160"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"

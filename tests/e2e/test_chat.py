@@ -109,10 +109,11 @@ def test_two_questions_at_once_are_one_answer_and_a_conflict_or_two_answers(user
     with ThreadPoolExecutor(4) as threads:
         asked = dict(threads.map(ask, range(4)))
 
-    assert set(asked.values()) <= {200, 409}
-    answered = {message for message, status in asked.items() if status == 200}
+    # 202: where the machine is slow, the answer comes after the request.
+    assert set(asked.values()) <= {200, 202, 409}
+    answered = {message for message, status in asked.items() if status in (200, 202)}
     assert answered
-    history = user.api.get(f"/chat/{session_id}/history").json()
+    history = until(lambda: settled(user, session_id))
     messages = history["messages"][2:]
     assert [message["role"] for message in messages] == ["user", "assistant"] * len(answered)
     assert {message["content"] for message in messages[::2]} == answered
@@ -197,6 +198,12 @@ def test_a_turn_whose_process_is_killed_is_told_and_can_be_asked_again(cloud: Lo
     again = user.api.post("/chat", json={"message": "Is anybody there now?", "session_id": session_id})
     assert again.status_code == 200, again.text
     assert user.api.get(f"/chat/{session_id}/history").json()["unanswered"] is None
+
+
+def settled(user: Collection, session_id: str) -> dict[str, Any] | None:
+    """The conversation, once no turn of it is under way."""
+    history: dict[str, Any] = user.api.get(f"/chat/{session_id}/history").json()
+    return None if history["unanswered"] and history["unanswered"]["status"] == "running" else history
 
 
 def failed(user: Collection, session_id: str) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
-"""Deployments of the tests' own local cloud: what goes wrong is put back, and everybody says which code they are."""
+"""Deployments to a local cloud of their own: what goes wrong is put back, and everybody says which code they are."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,12 @@ import pytest
 import typer
 
 from scripts import bundle, code_only, outputs, versions
-from tests.e2e.local_cloud import PORT, ROOT, STATE, LocalCloud, command
+from tests.e2e.local_cloud import ROOT, LocalCloud
+
+STATE = ROOT / ".local-deploys"
+PORT = 4596
+# What a stack is deployed to; the rest of `make up` is nothing to these tests.
+START = f"from scripts.local import emulator, postgres; postgres.start(); emulator.start({PORT})"
 
 BROKEN_MIGRATION = "CREATE TABLE half_made (id integer);\nSELECT 1 / 0;\n"
 BROKEN_HANDLER = "import a_module_that_nobody_bundled\n"
@@ -39,29 +45,71 @@ class Version:
         (self.folder / name).write_text(text)
 
 
-def infra(*arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    """One of the stack's commands, on the tests' cloud."""
+def run(*program: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    """A Python program, on these tests' cloud."""
     return subprocess.run(
-        [sys.executable, "-m", "scripts.deploy", *arguments],
+        [sys.executable, *program],
         cwd=ROOT,
         env={**os.environ, "COLLECTIONS_STATE": str(STATE), "COLUMNS": "160"},
         input=answer,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         check=False,
     )
 
 
-def deploy(version: Version) -> subprocess.CompletedProcess[str]:
-    return infra("deploy", "--yes", "--context", f"bundles={version.folder}")
+def infra(*arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    """One of the stack's commands."""
+    return run("-m", "scripts.deploy", *arguments, answer=answer)
+
+
+@dataclass
+class Stack:
+    """Which version was the last to be deployed well."""
+
+    version: Version
+
+    def deploy(self, version: Version) -> subprocess.CompletedProcess[str]:
+        done = infra("deploy", "--yes", "--context", f"bundles={version.folder}")
+        if done.returncode == 0:
+            self.version = version
+        return done
 
 
 @pytest.fixture(scope="module")
-def versioned(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Version]]:
-    """Makes versions to deploy. The cloud runs what is in the checkout again afterwards."""
-    yield lambda sha: Version.named(sha, tmp_path_factory.mktemp(sha))
-    command("up", "--port", str(PORT))
+def versioned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Version]:
+    """Makes versions to deploy."""
+    return lambda sha: Version.named(sha, tmp_path_factory.mktemp(sha))
+
+
+@pytest.fixture(scope="module")
+def stack(versioned: Callable[[str], Version]) -> Iterator[Stack]:
+    """The first deployment to a cloud of these tests' own, which is new."""
+    run("-m", "scripts.cloud", "down")
+    shutil.rmtree(STATE, ignore_errors=True)
+    stack = Stack(versioned("aaaa1"))
+    try:
+        started = run("-c", START)
+        assert started.returncode == 0, started.stdout + started.stderr
+        done = stack.deploy(stack.version)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield stack
+    finally:
+        run("-m", "scripts.cloud", "down")
+
+
+@pytest.fixture(scope="module")
+def cloud(stack: Stack) -> LocalCloud:
+    return LocalCloud.deployed(STATE)
+
+
+@pytest.fixture
+def put_back(stack: Stack, cloud: LocalCloud) -> Iterator[None]:
+    """What is replaced without the stack is again what was deployed with it."""
+    yield
+    for name in ("api", "cleanup"):
+        code_only.put(name, stack.version.folder / name, cloud.outputs)
 
 
 def answered(cloud: LocalCloud) -> dict[str, Any]:
@@ -76,38 +124,32 @@ def everybody(cloud: LocalCloud) -> dict[str, Any]:
 
 
 def test_every_function_says_the_version_deployed_also_when_one_was_replaced_without_the_stack(
-    cloud: LocalCloud, versioned: Callable[[str], Version]
+    cloud: LocalCloud, stack: Stack, versioned: Callable[[str], Version]
 ) -> None:
-    new = versioned("aaaa1")
-
-    done = deploy(new)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "AWS::Lambda::Function" in done.stdout + done.stderr
-    assert "9.9.9, commit aaaa1 of 2026-11-21T12:00:00+00:00 serves" in done.stdout
-    assert answered(cloud) == new.info
-    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, new.info)
-
+    deployed, before = stack.version, everybody(cloud)
     by_hand = versioned("ffff6")
     for name in ("api", "cleanup"):
         code_only.put(name, by_hand.folder / name, cloud.outputs)
     between = answered(cloud)
-    again = deploy(new)
+    again = stack.deploy(deployed)
 
+    assert before == dict.fromkeys(bundle.FUNCTIONS, deployed.info)
     assert between == by_hand.info
     assert again.returncode == 0, again.stdout + again.stderr
     assert "cleanup ran 9.9.9, commit ffff6" in again.stdout
-    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, new.info)
+    assert f"9.9.9, commit {deployed.info['git_sha']} of 2026-11-21T12:00:00+00:00 serves" in again.stdout
+    assert answered(cloud) == deployed.info
+    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, deployed.info)
 
 
 def test_a_migration_that_fails_leaves_the_old_version_serving_and_nothing_half_applied(
-    cloud: LocalCloud, versioned: Callable[[str], Version]
+    cloud: LocalCloud, stack: Stack, versioned: Callable[[str], Version]
 ) -> None:
     before = everybody(cloud)
     broken = versioned("bbbb2")
     broken.write("migrate/app/platform/migrations/9001.broken.sql", BROKEN_MIGRATION)
 
-    done = deploy(broken)
+    done = stack.deploy(broken)
 
     assert done.returncode == 1
     assert "rolled back; the version before serves" in done.stdout
@@ -124,17 +166,17 @@ def database(cloud: LocalCloud, question: str) -> list[Any]:
 
 
 def test_a_version_whose_smoke_fails_is_rolled_back_and_the_mended_one_is_deployed(
-    cloud: LocalCloud, versioned: Callable[[str], Version]
+    cloud: LocalCloud, stack: Stack, versioned: Callable[[str], Version]
 ) -> None:
     before = everybody(cloud)
     version = versioned("cccc3")
     handler = (version.folder / "api" / "handler.py").read_text()
     version.write("api/handler.py", BROKEN_HANDLER)
 
-    failed = deploy(version)
+    failed = stack.deploy(version)
     between, said = answered(cloud), everybody(cloud)
     version.write("api/handler.py", handler)
-    mended = deploy(version)
+    mended = stack.deploy(version)
 
     assert failed.returncode == 1
     assert "rolled back; the version before serves" in failed.stdout
@@ -143,9 +185,13 @@ def test_a_version_whose_smoke_fails_is_rolled_back_and_the_mended_one_is_deploy
     assert said == before
     assert between == before["api"]
     assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "AWS::Lambda::Function" in mended.stdout + mended.stderr
+    assert "9.9.9, commit cccc3 of 2026-11-21T12:00:00+00:00 serves" in mended.stdout
     assert answered(cloud) == version.info
+    assert everybody(cloud) == dict.fromkeys(bundle.FUNCTIONS, version.info)
 
 
+@pytest.mark.usefixtures("put_back")
 def test_code_only_leaves_what_ran_where_the_new_code_does_not_start(
     cloud: LocalCloud,
     versioned: Callable[[str], Version],
@@ -166,6 +212,7 @@ def test_code_only_leaves_what_ran_where_the_new_code_does_not_start(
     assert answered(cloud) == before
 
 
+@pytest.mark.usefixtures("put_back")
 @pytest.mark.parametrize("name", ["api", "cleanup"])
 def test_code_only_ends_when_the_function_says_it_is_the_new_version(
     cloud: LocalCloud, versioned: Callable[[str], Version], monkeypatch: pytest.MonkeyPatch, name: str

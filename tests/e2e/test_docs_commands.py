@@ -1,8 +1,8 @@
 """README.md and docs/*.md, as somebody who types their commands in: each runs, or a test that is named here runs it.
 
 A block of ```sh (or bash) is run on the tests' cloud. A block of ```sh aws, a line with CLOUD=aws anywhere, and one of
-AWS's or CDK's own commands need an account: the target, its variables and the options behind them are checked, and
-nothing is run.
+CDK's own commands need an account: the target, its variables and the options behind them are checked, and nothing is
+run. Of a command that is only named in the text, some block runs the target, or NAMED says who does, or why nobody.
 """
 
 import importlib
@@ -23,7 +23,7 @@ from tests.e2e.local_cloud import STATE, LocalCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 # tests/e2e/test_api_docs.py runs it, from the first line to the last.
-PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / "api.md"})
+PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "api.md"})
 FENCED = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(make [^`]+)`")
 SHELLS = {"sh", "bash", "shell", "console"}
@@ -58,6 +58,32 @@ COVERED = {
     ),
     # Would build the bundles for AWS where there is no template yet.
     r"make cost.*": "tests/infrastructure/test_cost.py",
+}
+
+# Targets that pages name in their text and no block runs: a test that runs the same, or why none does.
+NAMED = {
+    "audit": "tests/unit/test_supply_chain.py",
+    "bench": "Measures for half an hour, on a machine that has nothing else to do, and writes docs/benchmarks.md.",
+    "bench-search": "As bench, with a million items.",
+    "db-seed-full": ("tests/e2e/test_operating.py::test_a_dump_is_not_loaded_over_items_and_nothing_is_reset_unasked"),
+    "db-seed-golden": "tests/integration/test_seeding.py",
+    "eval": "tests/integration/test_golden_quality.py",
+    "eval-aws": "tests/integration/http_api/test_deployed_evaluation.py",
+    "eval-chat": "tests/integration/test_dialogues.py",
+    "eval-compare": "tests/unit/evaluation/test_report.py",
+    "faults": "tests/faults/test_faults.py",
+    "fuzz": "tests/integration/http_api/test_http_fuzzing.py",
+    "help": "tests/e2e/test_docs_commands.py::test_help_lists_every_target",
+    "infra-destroy": (
+        "tests/e2e/test_deploys.py::test_a_stack_is_destroyed_when_somebody_agrees_and_what_holds_data_stays"
+    ),
+    "lint": ".ci/run",
+    "lock": "Asks the package index for what is newest, and rewrites every lock of the checkout.",
+    "openapi": "tests/unit/test_openapi.py",
+    "reset": "Deletes the cloud that the other tests work on.",
+    "sbom": "Fetches the tools that make it from the package indexes, in minutes.",
+    "screens": "tests/e2e/test_web.py",
+    "secrets-populate": "tests/integration/test_secrets.py",
 }
 
 
@@ -134,8 +160,6 @@ def test_a_command_for_aws_takes_what_it_is_given(page: Path, line: str) -> None
         case "cdk":
             module = arguments[arguments.index("--app") + 1].split()[-1]
             assert (ROOT / f"{module.replace('.', '/')}.py").exists()
-        case "aws":
-            pass
         case _:
             raise AssertionError(f"{page.name}: nobody checks {line!r}")
 
@@ -144,14 +168,18 @@ def behind(line: str) -> list[list[str]]:
     """What make would run for this line, as words; `make -n` refuses what is no target and what lacks a variable."""
     done = run(line.replace("make ", "make -n ", 1))
     assert done.returncode == 0, f"{line}\n{done.stderr}"
-    return [shlex.split(command) for command in done.stdout.splitlines() if " -m scripts." in command]
+    each = [command for recipe in done.stdout.splitlines() for command in recipe.split(" && ")]
+    return [shlex.split(command) for command in each if " -m scripts." in command]
 
 
 def accepts(command: list[str]) -> None:
     """Have the command's own parser read its options, and stop there."""
     module = importlib.import_module(command[command.index("-m") + 1])
     arguments = command[command.index("-m") + 2 :]
-    parser = typer.main.get_command(module.app if hasattr(module, "app") else _alone(module.main))
+    if not arguments:
+        return
+    app = next((value for value in vars(module).values() if isinstance(value, typer.Typer)), None)
+    parser = typer.main.get_command(app or _alone(getattr(module, "main", None) or module.run))
     if not isinstance(parser, TyperGroup):
         parser.make_context(module.__name__, arguments)
         return
@@ -167,13 +195,47 @@ def _alone(main: Callable[..., Any]) -> typer.Typer:
     return app
 
 
+def targets_of(line: str) -> set[str]:
+    """Also of a `make` within another command."""
+    return {
+        word
+        for words in re.findall(r"\bmake((?: +[^\s)|;&]+)+)", line)
+        for word in words.split()
+        if re.fullmatch(r"[a-z][a-z0-9-]*", word)
+    }
+
+
+def test_every_command_of_the_text_is_run_somewhere_or_has_its_reason() -> None:
+    in_text = {target for page in PAGES for line in spoken_of(page) for target in targets_of(line)}
+    in_blocks = {
+        target for block in BLOCKS for line in block.lines if not block.needs_aws(line) for target in targets_of(line)
+    }
+
+    assert in_text - in_blocks == NAMED.keys()
+
+
+def test_every_command_of_the_text_takes_what_it_is_given() -> None:
+    for page in PAGES:
+        for line in spoken_of(page):
+            if targets_of(line) & NAMED.keys() and "[" not in line:
+                asked = f"{line} DUMP=x FIRST=x" if "=" not in line else line
+                for command in behind(asked):
+                    accepts(command)
+
+
+def test_help_lists_every_target() -> None:
+    done = run("make help")
+
+    assert done.returncode == 0, done.stderr
+    listed = {word for line in done.stdout.splitlines() for word in re.findall(r"\033\[36m([a-z0-9 -]+)", line)}
+    assert {name for names in listed for name in names.split()} == TARGETS
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_command_is_one_that_there_is(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
     lines = [line for block in blocks(page) for line in block.lines if line.startswith("make ")]
-    spoken_of = [command for found in INLINE.findall(text) for command in commands(found)]
 
-    for line in [*lines, *spoken_of]:
+    for line in [*lines, *spoken_of(page)]:
         words = [word for word in shlex.split(line)[1:] if not word.startswith("-") and "…" not in word]
         named = {word.partition("=")[0] for word in words if re.match(r"[A-Z_]+=", word)}
         targets = {word for word in words if re.fullmatch(r"[a-z][a-z0-9-]*", word)}
@@ -186,13 +248,37 @@ TARGETS = {name for names in re.findall(r"^([a-z][a-z0-9 -]*):", MAKEFILE, re.MU
 VARIABLES = {*re.findall(r"\$\((?:or \$\(|if \$\(|call needed,|call quoted,\$\()?([A-Z_]+)", MAKEFILE), "GOLDEN_DIR"}
 
 
+def spoken_of(page: Path) -> list[str]:
+    """The commands that stand in the text."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    return [command for found in INLINE.findall(text) for command in commands(found.replace("\n", " "))]
+
+
 def test_who_is_said_to_run_a_command_is_there_and_is_asked_for() -> None:
+    for who in NAMED.values():
+        assert there(who) or re.fullmatch(r"[A-Z].+ .+\.", who), who
     lines = {line for block in BLOCKS for line in block.lines if not block.needs_aws(line)}
     for pattern, who in COVERED.items():
-        path, _, name = who.partition("::")
-        assert (ROOT / path).exists(), who
-        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), who
+        assert there(who), who
         assert any(re.fullmatch(pattern, line) for line in lines), f"No page asks for {pattern}"
+
+
+def there(who: str) -> bool:
+    """Whether it is a file of this project, or a test in one."""
+    path, _, name = who.partition("::")
+    found = ROOT / path
+    return found.is_file() and (not name or f"def {name}(" in found.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_fence_is_one_that_is_read(page: Path) -> None:
+    """One that is indented, made of tildes, or within a line would hide its commands, and one too many all the rest."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    fences = [line for line in lines if "```" in line or "~~~" in line]
+
+    assert all(re.fullmatch(r"```[\w ]*", fence) for fence in fences), fences
+    assert [fence != "```" for fence in fences[1::2]] == [False] * (len(fences) // 2)
+    assert len(fences) % 2 == 0
 
 
 def test_every_block_says_what_it_is_in() -> None:
