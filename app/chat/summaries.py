@@ -79,12 +79,12 @@ class ModelSummary:
 
 def _shown(earlier: str, messages: Sequence[AnyMessage]) -> str:
     notes = f"<notes_so_far>\n{escape(earlier)}\n</notes_so_far>"
-    said = "\n".join(
-        f"<{name}>{escape(message.text[:_MESSAGE_LENGTH])}</{name}>"
-        for message in messages
-        for name in ("question" if isinstance(message, HumanMessage) else "answer",)
-    )
-    return f"{notes}\n{said}"
+    return "\n".join([notes, *(_said(message) for message in messages)])
+
+
+def _said(message: AnyMessage) -> str:
+    name = "question" if isinstance(message, HumanMessage) else "answer"
+    return f"<{name}>{escape(message.text[:_MESSAGE_LENGTH])}</{name}>"
 
 
 def tokens(answer: AIMessage) -> tuple[int, int]:

@@ -22,9 +22,9 @@ from tests.integration.http_api.operations import KEY, OPERATIONS, UNKNOWN, Oper
 HARMLESS = frozenset(
     {
         "action", "answer_model", "category", "category_filter", "content_type", "favorite", "file", "file_size",
-        "filename", "files", "force_reanalyze", "from", "include_answer", "limit", "message", "min_relevance_score",
-        "min_similarity_score", "model", "notes", "provider", "q", "query", "search_type", "sort", "status", "tag",
-        "tags", "title", "to", "top_k", "variant",
+        "filename", "files", "force_reanalyze", "from", "include_answer", "kind", "limit", "message",
+        "min_relevance_score", "min_similarity_score", "model", "notes", "provider", "q", "query", "replaces_turn",
+        "search_type", "sort", "status", "tag", "tags", "title", "to", "top_k", "variant",
     }
 )  # fmt: skip
 Values = dict[str, str]
