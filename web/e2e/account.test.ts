@@ -34,6 +34,37 @@ it("signs out, and lets nobody see what was there", async () => {
   await page.getByText("Nothing here yet").waitFor();
 });
 
+it("shows an export again after a reload, and to nobody else", async () => {
+  const page = await signedIn(await Person.with("receipt-bakery.jpg"));
+  await page.getByRole("link", { name: "Account" }).click();
+  let isHeld = true;
+  await page.route("**/api/jobs/*", async (route) => {
+    const response = await route.fetch();
+    const job = (await response.json()) as object;
+    return route.fulfill({ response, json: isHeld ? { ...job, status: "running", progress: 0.4, result: null } : job });
+  });
+  await page.getByRole("button", { name: "Prepare the export" }).click();
+  const running = page.getByRole("progressbar", { name: "Preparing…" });
+  await running.waitFor();
+
+  await page.reload();
+  await running.waitFor();
+  isHeld = false;
+  await page.getByRole("link", { name: "Download" }).waitFor();
+  await page.reload();
+
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download" }).click();
+  expect((await download).suggestedFilename()).toMatch(/^collections-.*\.zip$/);
+  await page.getByRole("button", { name: "Prepare a new one" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await signIn(page, await Person.arrives());
+  await page.getByRole("link", { name: "Account" }).click();
+  await page.getByRole("button", { name: "Prepare the export" }).waitFor();
+  expect(complaints()).toEqual([]);
+});
+
 it("renews its token when that has expired, and when the server says so", async () => {
   const page = await signedIn(await Person.with("receipt-bakery.jpg"));
   await expectCards(page, 1);

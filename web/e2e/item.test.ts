@@ -1,3 +1,4 @@
+import type { Locator } from "playwright-core";
 import { expect, it } from "vitest";
 import { cards, complaints, expectCards, signedIn, soon, useBrowser } from "./browser";
 import { Person } from "./people";
@@ -70,6 +71,53 @@ it("deletes when nobody takes it back, and at once when the page is left", async
 
   await person.until("the other is deleted", (items) => items.length === 0);
 });
+
+it("is zoomed and moved without dragging: by keys, and by a click on a place", async () => {
+  const page = await signedIn(await Person.with("receipt-bakery.jpg", "riverside.webp"));
+  await expectCards(page, 2);
+  await cards(page).first().click();
+  const picture = page.locator("article figure img");
+  const frame = page.locator("article figure");
+  await expect.poll(() => widthOf(picture), soon).toBeGreaterThan(0);
+  const address = page.url();
+  const whole = await boxOf(picture);
+
+  for (let times = 0; times < 3; times++) await page.getByRole("button", { name: "Zoom in" }).press("Enter");
+  await expect.poll(async () => (await boxOf(picture)).width / whole.width, soon).toBeCloseTo(1.5 ** 3, 2);
+  await page.getByText("Move it by a click on a place").waitFor();
+  const zoomed = await boxOf(picture);
+  await page.keyboard.press("ArrowDown");
+  await expect.poll(async () => (await boxOf(picture)).y, soon).toBeLessThan(zoomed.y);
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(async () => (await boxOf(picture)).y, soon).toBeCloseTo(zoomed.y, 0);
+  await page.keyboard.press("ArrowRight");
+  expect(page.url()).toBe(address);
+
+  const before = await boxOf(picture);
+  const { width, height } = await boxOf(frame);
+  await frame.click({ position: { x: width / 2, y: height / 2 + 60 } });
+  await expect.poll(async () => (await boxOf(picture)).y, soon).toBeCloseTo(before.y - 60, 0);
+  for (let times = 0; times < 40; times++) await page.keyboard.press("ArrowDown");
+  await expect.poll(async () => bottomOf(await boxOf(picture)) - bottomOf(await boxOf(frame)), soon).toBeCloseTo(0, -1);
+
+  for (let times = 0; times < 3; times++) await page.getByRole("button", { name: "Zoom out" }).press("Enter");
+  await expect.poll(() => boxOf(picture), soon).toEqual(whole);
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => page.url(), soon).not.toBe(address);
+  expect(complaints()).toEqual([]);
+});
+
+interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+const boxOf = async (element: Locator): Promise<Box> =>
+  (await element.boundingBox()) ?? { x: NaN, y: NaN, width: NaN, height: NaN };
+const bottomOf = ({ y, height }: Box): number => y + height;
+const widthOf = (image: Locator) => image.evaluate((node: HTMLImageElement) => node.naturalWidth);
 
 it("keeps what it was read as before", async () => {
   const page = await signedIn(await Person.with("receipt-bakery.jpg"));

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { accessibilityProblems, cards, complaints, newPage, screen, useBrowser, type View } from "./browser";
+import { accessibilityProblems, cards, complaints, newPage, screen, signedIn, useBrowser, type View } from "./browser";
+import { Person } from "./people";
 import type { Page } from "playwright-core";
 
 useBrowser();
@@ -13,6 +14,26 @@ it("has no barrier on any page, light, dark or on a phone, and leaves pictures o
     await page.getByRole("button", { name: "Open the demo collection" }).click();
     await visit(page, name);
   }
+  expect(complaints()).toEqual([]);
+});
+
+it.each([{ phone: true }, { dark: true }])("says that one is offline, and moves nothing for it (%o)", async (view) => {
+  const page = await signedIn(await Person.with("receipt-bakery.jpg"), view);
+  await cards(page).first().waitFor();
+  const heading = page.getByRole("heading", { name: "Your collection" });
+  const before = [await heading.boundingBox(), await cards(page).first().boundingBox()];
+
+  await page.context().setOffline(true);
+
+  const said = page.getByRole("status").getByText("You are offline.");
+  await said.waitFor();
+  expect([await heading.boundingBox(), await cards(page).first().boundingBox()]).toEqual(before);
+  // In the margin: what is read is not covered.
+  const [banner, box] = [await said.boundingBox(), before[0]];
+  expect((banner?.y ?? NaN) + (banner?.height ?? NaN)).toBeLessThanOrEqual(box?.y ?? NaN);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await page.context().setOffline(false);
+  await said.waitFor({ state: "detached" });
   expect(complaints()).toEqual([]);
 });
 

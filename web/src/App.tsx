@@ -5,6 +5,7 @@ import { t } from "./i18n";
 import { SearchBox } from "./search/SearchBox";
 import { Shortcuts } from "./Shortcuts";
 import { Icon, type IconName } from "./ui/Icon";
+import { isForPage } from "./ui/keys";
 import { Toasts } from "./ui/toasts";
 import { AddButton, CameraButton, DropAndPaste } from "./upload/AddPictures";
 import { UploadTray } from "./upload/UploadTray";
@@ -30,8 +31,8 @@ export function App() {
             <NavLinks />
           </nav>
         </div>
+        <Offline />
       </header>
-      <Offline />
       <main id="main" tabIndex={-1} className="page pb-28 outline-none">
         <Outlet />
       </main>
@@ -80,6 +81,7 @@ function NavLinks() {
   );
 }
 
+/** Hangs from the header into the margin of the page: it takes no place, so that nothing moves when it comes or goes. */
 function Offline() {
   const isOnline = useSyncExternalStore(
     (listener) => {
@@ -92,10 +94,13 @@ function Offline() {
     },
     () => navigator.onLine,
   );
-  if (isOnline) return null;
   return (
-    <p role="status" className="page mt-3 rounded-2xl bg-mark px-4 py-2">
-      {t("offline.banner")}
+    <p role="status" className="pointer-events-none absolute inset-x-3.5 top-full -mt-3 flex justify-center">
+      {!isOnline && (
+        <span className="rounded-full border border-line bg-mark px-3 py-0.5 text-center text-xs leading-tight font-semibold">
+          {t("offline.banner")}
+        </span>
+      )}
     </p>
   );
 }
@@ -106,8 +111,7 @@ function Keys() {
   const navigate = useNavigate();
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if ((event.target as HTMLElement).closest("input, textarea, select, dialog")) return;
+      if (!isForPage(event)) return;
       const actions: Record<string, () => void> = {
         "/": () => document.getElementById("q")?.focus(),
         u: () => document.querySelector<HTMLElement>("[data-add]")?.click(),

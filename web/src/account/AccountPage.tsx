@@ -1,16 +1,19 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { asDollars, asNumber, asSize, t } from "../i18n";
-import { data, type Api } from "../platform/api";
+import { asDollars, asMoment, asNumber, asSize, t } from "../i18n";
+import { ApiError, data, type Api, type Schemas } from "../platform/api";
 import { useApi, usePlatform } from "../platform/context";
 import { setTheme, theme, type Theme } from "../platform/theme";
 import { Dialog } from "../ui/Dialog";
+import { Icon } from "../ui/Icon";
 import { Problem } from "../ui/Problem";
 import { dismissAll, tellProblem } from "../ui/toasts";
 import { useTitle } from "../ui/useTitle";
+import { forgetExport, rememberedExport, rememberExport } from "./exports";
 
 export function AccountPage() {
   const { session } = usePlatform();
+  const signOut = useSignOut();
   useTitle(t("account.title"));
   return (
     <div className="mx-auto my-6 flex max-w-2xl flex-col gap-6">
@@ -20,7 +23,7 @@ export function AccountPage() {
           <p>
             <span className="text-soft">{t("account.signedInAs")}</span> <strong>{session.email}</strong>
           </p>
-          <button type="button" className="button" onClick={() => void dismissAll().then(() => session.signOut())}>
+          <button type="button" className="button" onClick={() => void dismissAll().then(signOut)}>
             {t("account.signOut")}
           </button>
         </div>
@@ -32,6 +35,15 @@ export function AccountPage() {
       <DeleteAll />
     </div>
   );
+}
+
+/** What this browser has kept for somebody goes with them. */
+function useSignOut(): () => Promise<void> {
+  const { session } = usePlatform();
+  return () => {
+    forgetExport();
+    return session.signOut();
+  };
 }
 
 function Card({ title, hint, children }: { title?: string; hint?: string; children: React.ReactNode }) {
@@ -226,42 +238,76 @@ function useJob(api: Api, jobId: string | null) {
 
 function Export() {
   const api = useApi();
-  const [jobId, setJobId] = useState<string | null>(null);
-  const job = useJob(api, jobId).data;
+  const { session } = usePlatform();
+  const [jobId, setJobId] = useState(() => rememberedExport(session.userId));
+  const query = useJob(api, jobId);
   const start = () =>
     void data(api.GET("/me/export"))
-      .then(({ job_id }) => setJobId(job_id))
+      .then(({ job_id }) => {
+        rememberExport(session.userId, job_id);
+        setJobId(job_id);
+      })
       .catch(tellProblem);
-  const url = job?.status === "done" ? (job.result?.["url"] as string | undefined) : undefined;
+  // Exports are kept for some days.
+  const isGone = query.error instanceof ApiError && query.error.status === 404;
+  if (query.isLoadingError && !isGone) return <Problem error={query.error} onRetry={() => void query.refetch()} />;
   return (
     <Card title={t("account.export")} hint={t("account.exportHint")}>
-      {jobId === null && (
+      {jobId === null || isGone ? (
         <button type="button" className="button" onClick={start}>
           {t("account.exportStart")}
         </button>
-      )}
-      {jobId !== null && !url && job?.status !== "failed" && (
-        <label className="flex flex-col gap-2">
-          {t("account.exportRunning")}
-          <progress className="meter" max={1} value={job?.progress ?? 0} />
-        </label>
-      )}
-      {url && (
-        <a className="button button-primary" href={url} download>
-          {t("account.exportReady")}
-        </a>
-      )}
-      {job?.status === "failed" && (
-        <p role="alert">{t("account.exportFailed", { reason: job.error?.message ?? "" })}</p>
+      ) : (
+        <ExportJob job={query.data} onAgain={start} />
       )}
     </Card>
+  );
+}
+
+function ExportJob({ job, onAgain }: { job: Schemas["JobOut"] | undefined; onAgain: () => void }) {
+  if (job?.status !== "done" && job?.status !== "failed") {
+    return (
+      <label className="flex min-h-10.5 flex-col gap-2">
+        {t("account.exportRunning")}
+        <progress className="meter" max={1} value={job?.progress ?? 0} />
+      </label>
+    );
+  }
+  const again = (
+    <button type="button" className="button" onClick={onAgain}>
+      {t("account.exportAgain")}
+    </button>
+  );
+  if (job.status === "failed") {
+    return (
+      <div className="flex flex-col items-start gap-3">
+        <p role="alert">{t("account.exportFailed", { reason: job.error?.message ?? "" })}</p>
+        {again}
+      </div>
+    );
+  }
+  return (
+    <>
+      <div className="flex flex-wrap gap-2">
+        <a className="button button-primary" href={job.result?.["url"] as string} download>
+          <Icon name="download" size={18} />
+          {t("account.exportReady")}
+        </a>
+        {again}
+      </div>
+      {job.expires_at && (
+        <p className="mt-3 text-sm text-soft">
+          {t("account.exportKept", { when: asMoment(job.created_at), until: asMoment(job.expires_at) })}
+        </p>
+      )}
+    </>
   );
 }
 
 function DeleteAll() {
   const api = useApi();
   const client = useQueryClient();
-  const { session } = usePlatform();
+  const signOut = useSignOut();
   const [isAsking, setAsking] = useState(false);
   const [typed, setTyped] = useState("");
   const [jobId, setJobId] = useState<string | null>(null);
@@ -273,7 +319,7 @@ function DeleteAll() {
       .catch(tellProblem);
   const leave = () => {
     client.clear();
-    void session.signOut();
+    void signOut();
   };
   return (
     <Card title={t("account.delete")} hint={t("account.deleteHint")}>

@@ -8,6 +8,7 @@ import { t } from "../i18n";
 import { ApiError, type Item } from "../platform/api";
 import { useApi } from "../platform/context";
 import { Icon } from "../ui/Icon";
+import { isForPage } from "../ui/keys";
 import { Problem } from "../ui/Problem";
 import { useTitle } from "../ui/useTitle";
 import { AnalysisView } from "./AnalysisView";
@@ -69,7 +70,7 @@ function Bar({ item, onFavorite }: { item: Item; onFavorite: () => void }) {
   const { previous, next } = neighbours(item.id);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || (event.target as HTMLElement).closest("input, textarea, select, dialog")) return;
+      if (!isForPage(event)) return;
       const to = { ArrowLeft: previous, ArrowRight: next }[event.key];
       if (to) void navigate({ to: "/items/$itemId", params: { itemId: to }, replace: true });
       else if (event.key === "Escape") close();

@@ -1,46 +1,78 @@
-import { useRef, useState, type PointerEvent } from "react";
+import { useEffect, useRef, useState, type MouseEvent, type PointerEvent } from "react";
 import { t } from "../i18n";
 import type { Item } from "../platform/api";
 import { Icon } from "../ui/Icon";
+import { isForPage } from "../ui/keys";
+import { MOST, moved, WHOLE, within, zoomed, type Point, type View } from "./pan";
 
-const MOST = 6;
+const NEAR = 2.5;
+const STEP_PX = 80;
+// A hand that clicks is not quite still.
+const STILL_PX = 4;
+// Where the picture goes: to the right of it is seen by moving it to the left.
+const STEPS: Record<string, Point> = {
+  ArrowLeft: { x: STEP_PX, y: 0 },
+  ArrowRight: { x: -STEP_PX, y: 0 },
+  ArrowUp: { x: 0, y: STEP_PX },
+  ArrowDown: { x: 0, y: -STEP_PX },
+};
 
-/** The picture; zoomed by wheel, buttons or double click, moved by dragging. */
+/** The picture; zoomed by wheel, buttons or double click, moved by dragging, by a click on a place, or by arrow keys. */
 export function Picture({ item, alt }: { item: Item; alt: string }) {
-  const [zoom, setZoom] = useState(1);
-  const [offset, setOffset] = useState({ x: 0, y: 0 });
-  const from = useRef<{ x: number; y: number } | null>(null);
-  const scale = (to: number) => {
-    const next = Math.min(Math.max(to, 1), MOST);
-    setZoom(next);
-    if (next === 1) setOffset({ x: 0, y: 0 });
-  };
-  const onMove = (event: PointerEvent) => {
-    if (!from.current) return;
-    setOffset({ x: event.clientX - from.current.x, y: event.clientY - from.current.y });
-  };
+  const frame = useRef<HTMLDivElement>(null);
+  const picture = useRef<HTMLImageElement>(null);
+  const [{ zoom, offset }, setView] = useState(WHOLE);
+  const change = (to: (view: View) => View) =>
+    setView((view) => within(to(view), sizeOf(picture.current), sizeOf(frame.current)));
+  const scale = (by: number) => change((view) => zoomed(view, view.zoom * by));
+  const isZoomed = zoom > 1;
+  const hand = useHand((by) => change((view) => moved(view, by)));
+  useEffect(() => {
+    const element = frame.current;
+    const onKey = (event: KeyboardEvent) => {
+      const step = STEPS[event.key];
+      if (!isZoomed || !step || !isForPage(event)) return;
+      event.preventDefault();
+      change((view) => moved(view, step));
+    };
+    const onWheel = (event: WheelEvent) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      scale(event.deltaY < 0 ? 1.15 : 0.87);
+    };
+    // Before the page's own, where arrows lead to the next picture.
+    addEventListener("keydown", onKey, { capture: true });
+    // Not React's, which cannot keep the browser from zooming the page.
+    element?.addEventListener("wheel", onWheel, { passive: false });
+    return () => {
+      removeEventListener("keydown", onKey, { capture: true });
+      element?.removeEventListener("wheel", onWheel);
+    };
+  });
   const ratio = item.width && item.height ? `${item.width} / ${item.height}` : "4 / 3";
   return (
     <figure className="relative overflow-hidden rounded-3xl border border-line bg-sunk">
       <div
-        className={`grid max-h-[78vh] w-full place-items-center ${zoom > 1 ? "cursor-grab touch-none" : "cursor-zoom-in"}`}
+        ref={frame}
+        className={`group grid max-h-[78vh] w-full place-items-center ${isZoomed ? "cursor-grab touch-none active:cursor-grabbing" : "cursor-zoom-in"}`}
         style={{ aspectRatio: ratio }}
-        onDoubleClick={() => scale(zoom > 1 ? 1 : 2.5)}
-        onWheel={(event) => event.ctrlKey && scale(zoom * (event.deltaY < 0 ? 1.15 : 0.87))}
-        onPointerDown={(event) => {
-          if (zoom === 1) return;
-          from.current = { x: event.clientX - offset.x, y: event.clientY - offset.y };
-          event.currentTarget.setPointerCapture(event.pointerId);
+        onClick={(event) => {
+          const place = placeOf(event);
+          if (isZoomed && !hand.hasDragged()) change((view) => zoomed(view, view.zoom, place));
         }}
-        onPointerMove={onMove}
-        onPointerUp={() => (from.current = null)}
+        onDoubleClick={(event) => {
+          const place = placeOf(event);
+          change((view) => (isZoomed ? WHOLE : zoomed(view, NEAR, place)));
+        }}
+        {...(isZoomed && hand.events)}
       >
         {item.urls.display ? (
           <img
+            ref={picture}
             src={item.urls.display}
             alt={alt}
             draggable={false}
-            className="max-h-[78vh] max-w-full object-contain"
+            className="max-h-[78vh] max-w-full object-contain transition-transform group-active:transition-none"
             style={{ transform: `translate(${offset.x}px, ${offset.y}px) scale(${zoom})` }}
           />
         ) : (
@@ -48,27 +80,76 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
         )}
       </div>
       {item.urls.display && (
-        <div className="absolute right-3 bottom-3 flex rounded-2xl bg-card/90 shadow-lift">
-          <button
-            type="button"
-            className="icon-button"
-            aria-label={t("item.zoomOut")}
-            disabled={zoom === 1}
-            onClick={() => scale(zoom / 1.5)}
-          >
-            <Icon name="zoomOut" />
-          </button>
-          <button
-            type="button"
-            className="icon-button"
-            aria-label={t("item.zoomIn")}
-            disabled={zoom === MOST}
-            onClick={() => scale(zoom * 1.5)}
-          >
-            <Icon name="zoomIn" />
-          </button>
+        <div className="pointer-events-none absolute inset-x-3 bottom-3 flex items-end justify-between gap-3">
+          <p role="status" className="min-w-0 text-sm">
+            {isZoomed && (
+              <span className="block rounded-xl bg-card/90 px-3 py-1.5 shadow-lift">{t("item.zoomMove")}</span>
+            )}
+          </p>
+          <div className="pointer-events-auto flex shrink-0 rounded-2xl bg-card/90 shadow-lift">
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={t("item.zoomOut")}
+              disabled={!isZoomed}
+              onClick={() => scale(1 / 1.5)}
+            >
+              <Icon name="zoomOut" />
+            </button>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={t("item.zoomIn")}
+              disabled={zoom === MOST}
+              onClick={() => scale(1.5)}
+            >
+              <Icon name="zoomIn" />
+            </button>
+          </div>
         </div>
       )}
     </figure>
   );
 }
+
+/** Dragging, and whether the click at its end was one. `onMove` gets how far each move went. */
+function useHand(onMove: (by: Point) => void) {
+  const at = useRef<Point | null>(null);
+  const start = useRef<Point>({ x: 0, y: 0 });
+  const isDragging = useRef(false);
+  const here = ({ clientX, clientY }: PointerEvent): Point => ({ x: clientX, y: clientY });
+  return {
+    hasDragged: () => isDragging.current,
+    events: {
+      onPointerDown: (event: PointerEvent) => {
+        if (!event.isPrimary || event.button !== 0) return;
+        at.current = start.current = here(event);
+        isDragging.current = false;
+        event.currentTarget.setPointerCapture(event.pointerId);
+      },
+      onPointerMove: (event: PointerEvent) => {
+        if (!at.current || !event.isPrimary) return;
+        const to = here(event);
+        isDragging.current ||= Math.hypot(to.x - start.current.x, to.y - start.current.y) > STILL_PX;
+        if (!isDragging.current) return;
+        onMove({ x: to.x - at.current.x, y: to.y - at.current.y });
+        at.current = to;
+      },
+      onLostPointerCapture: () => {
+        at.current = null;
+      },
+    },
+  };
+}
+
+/** Where it was clicked, from the middle of the frame. */
+function placeOf({ clientX, clientY, currentTarget }: MouseEvent): Point {
+  const { left, top, width, height } = currentTarget.getBoundingClientRect();
+  return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
+}
+
+/** As laid out, without its zoom. */
+const sizeOf = (element: HTMLElement | null) => ({
+  width: element?.offsetWidth ?? 0,
+  height: element?.offsetHeight ?? 0,
+});
