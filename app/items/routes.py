@@ -1,6 +1,6 @@
 """Items over HTTP."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,6 +9,7 @@ from fastapi import File, Header, Query, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.analysis.models import Analysis
 from app.items import cursors, service
 from app.items.models import Item, ItemFilter, Status
 from app.items.schemas import (
@@ -130,11 +131,13 @@ def list_items(caller: CurrentCaller, query: Annotated[ListQuery, Query()]) -> I
     """The caller's items, newest first unless sorted otherwise."""
     identity = query.identity(caller.user_id)
     after = cursors.decode(query.cursor, query=identity, is_time=query.sort != "title") if query.cursor else None
-    page, following, total = service.list_items(
-        caller.user_id, narrow=query.narrow(), sort=query.sort, after=after, limit=query.limit, items=wiring.items()
-    )
+    with wiring.database().tenant(caller.user_id):
+        page, following, total = service.list_items(
+            caller.user_id, narrow=query.narrow(), sort=query.sort, after=after, limit=query.limit, items=wiring.items()
+        )
+        analyses = latest_analyses(caller.user_id, page)
     return ItemPage(
-        items=present(caller.user_id, page),
+        items=shown(page, analyses),
         next_cursor=cursors.encode(following, query=identity) if following else None,
         total=total,
     )
@@ -172,10 +175,11 @@ def get_item(
 
     An upload whose bytes turned out to be an item that was there already is answered by that one: `id` says which.
     """
-    item = service.resolve(caller.user_id, item_id, items=wiring.items())
-    if is_known(item.updated_at, if_none_match):
-        return Response(status_code=304, headers=_version(item))
-    return present_one(caller.user_id, item, response)
+    with wiring.database().tenant(caller.user_id):
+        item = service.resolve(caller.user_id, item_id, items=wiring.items())
+        if is_known(item.updated_at, if_none_match):
+            return Response(status_code=304, headers=_version(item))
+        return present_one(caller.user_id, item, response)
 
 
 @router.delete("/items/{item_id}", status_code=204, operation_id="deleteItem", responses=problems(412))
@@ -274,6 +278,14 @@ def _version(item: Item) -> dict[str, str]:
 
 def present(user_id: UUID, items: Sequence[Item]) -> list[ItemOut]:
     """Items as JSON, with their latest analyses fetched at once."""
+    return shown(items, latest_analyses(user_id, items))
+
+
+def latest_analyses(user_id: UUID, items: Sequence[Item]) -> dict[UUID, Analysis]:
     analyzed = [item.item_id for item in items if item.width is not None]
-    analyses = wiring.analyses().latest(user_id, analyzed) if analyzed else {}
-    return [ItemOut.of(item, analyses.get(item.item_id), wiring.images()) for item in items]
+    return wiring.analyses().latest(user_id, analyzed) if analyzed else {}
+
+
+def shown(items: Sequence[Item], analyses: Mapping[UUID, Analysis]) -> list[ItemOut]:
+    images = wiring.images()
+    return [ItemOut.of(item, analyses.get(item.item_id), images) for item in items]

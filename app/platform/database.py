@@ -1,5 +1,6 @@
 """PostgreSQL: a lazy pool, one transaction per use, always bound to a tenant."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ class Database:
         """
         self._settings = settings
         self._sign_token = sign_token
+        # By thread: the tenant whose block is open, and its connection.
+        self._open = threading.local()
         self._pool: ConnectionPool[_Pooled] = ConnectionPool(
             self._conninfo,
             connection_class=_Pooled,
@@ -66,12 +69,23 @@ class Database:
     def tenant(self, user_id: UUID) -> Iterator[Connection]:
         """One transaction that sees and writes this tenant's rows only; commits at the end of the block.
 
+        Within a block of the same tenant and thread it is part of that one: what a request reads in several places
+        costs one connection, one beginning and one commit. An error in it must end that block too.
+
         Raises:
             Unavailable: no connection to be had, or it was lost.
             NotAuthenticated: a row was added for an account that is deleted; nothing was written.
         """
+        outer: tuple[UUID, Connection] | None = getattr(self._open, "block", None)
+        if outer and outer[0] == user_id:
+            yield outer[1]
+            return
         with self._transaction(f"BEGIN; SET LOCAL app.user_id TO '{UUID(str(user_id))}'") as connection:
-            yield connection
+            self._open.block = (user_id, connection)
+            try:
+                yield connection
+            finally:
+                self._open.block = outer
 
     @contextmanager
     def all_tenants(self) -> Iterator[Connection]:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from app.platform.database import Database
+from app.platform.database import Connection, Database
 from app.platform.errors import Unavailable
 from app.platform.settings import DatabaseSettings
 
@@ -25,7 +26,7 @@ def role(owner: psycopg.Connection) -> Iterator[str]:
 @pytest.fixture
 def database(owner_url: str, role: str) -> Iterator[Database]:
     url = owner_url.replace("postgres@", f"{role}@")
-    database = Database(DatabaseSettings(database_url=url, database_connect_timeout_s=2))
+    database = Database(DatabaseSettings(database_url=url, database_connect_timeout_s=2, database_pool_size=4))
     yield database
     database.close()
 
@@ -111,3 +112,57 @@ def insert(database: Database, role: str, number: int, *, then: str = "SELECT 1"
     with database.tenant(uuid4()) as connection:
         connection.execute(f'INSERT INTO "{role}_t" VALUES (%s)', [number])
         connection.execute(then)
+
+
+def xid(connection: Connection) -> int:
+    row = connection.execute("SELECT txid_current() AS it").fetchone()
+    assert row is not None
+    return int(row["it"])
+
+
+def test_blocks_of_one_tenant_within_each_other_are_one_transaction(database: Database) -> None:
+    user_id = uuid4()
+
+    with database.tenant(user_id) as outer:
+        with database.tenant(user_id) as inner:
+            assert inner is outer
+            first = xid(inner)
+        assert xid(outer) == first
+
+    with database.tenant(user_id) as later:
+        assert xid(later) != first
+
+
+def test_a_block_of_another_tenant_or_thread_is_its_own(database: Database) -> None:
+    mine, yours = uuid4(), uuid4()
+
+    def bound(user_id: UUID) -> tuple[int, str]:
+        with database.tenant(user_id) as connection:
+            row = connection.execute("SELECT current_setting('app.user_id') AS it").fetchone()
+            assert row is not None
+            return xid(connection), row["it"]
+
+    with database.tenant(mine) as connection, ThreadPoolExecutor(1) as thread:
+        outer = xid(connection)
+        theirs, elsewhere = bound(yours), thread.submit(bound, mine).result()
+        again = bound(mine)
+
+    assert theirs[1] == str(yours)
+    assert elsewhere[1] == again[1] == str(mine)
+    assert len({outer, theirs[0], elsewhere[0]}) == 3
+    assert again[0] == outer
+
+
+def test_what_fails_within_another_block_ends_both(owner: psycopg.Connection, role: str, database: Database) -> None:
+    user_id = uuid4()
+
+    def fail_within() -> None:
+        with database.tenant(user_id), database.tenant(user_id) as connection:
+            kill_connections(owner, role)
+            connection.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        fail_within()
+
+    with database.tenant(user_id) as connection:
+        assert xid(connection)
