@@ -8,6 +8,7 @@ STATEMENTS is a file with what a request of each route asks the database, as `ap
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -84,6 +85,7 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def serve(app: ASGIApp, port: int) -> None:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", access_log=False))
+    gc.freeze()  # as lambdas/api/handler.py does
     threading.Thread(target=lambda: (sys.stdin.read(), setattr(server, "should_exit", True)), daemon=True).start()
     await server.serve()
 

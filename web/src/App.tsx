@@ -67,9 +67,9 @@ function NavLinks() {
         <li key={to}>
           <Link
             to={to}
-            className="flex flex-col items-center gap-0.5 rounded-xl px-3 py-1.5 text-xs hover:bg-sunk"
-            activeProps={{ className: "text-accent font-semibold", "aria-current": "page" }}
-            inactiveProps={{ className: "text-soft" }}
+            className="flex flex-col items-center gap-0.5 rounded-xl px-3 py-1.5 text-xs"
+            activeProps={{ className: "bg-tint text-accent", "aria-current": "page" }}
+            inactiveProps={{ className: "text-soft hover:bg-sunk" }}
             activeOptions={{ exact: true, includeSearch: false }}
           >
             <Icon name={icon} />

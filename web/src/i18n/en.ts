@@ -182,7 +182,7 @@ export const en = {
   "chat.title": "Ask your collection",
   "chat.new": "New conversation",
   "chat.sessions": "Conversations",
-  "chat.placeholder": "How much did I spend on bread? When does my train leave?",
+  "chat.placeholder": "Ask about your pictures…",
   "chat.send": "Send",
   "chat.stop": "Stop",
   "chat.regenerate": "Answer again",

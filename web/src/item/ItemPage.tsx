@@ -82,7 +82,7 @@ function Bar({ item, onFavorite }: { item: Item; onFavorite: () => void }) {
   return (
     <div className="mb-2 flex items-center">
       <button type="button" className="icon-button" aria-label={t("item.close")} onClick={close}>
-        <Icon name="back" />
+        <Icon name="leave" />
       </button>
       <Step to={previous} label={t("item.previous")} icon="back" />
       <Step to={next} label={t("item.next")} icon="forward" />

@@ -6,6 +6,8 @@ import { isForPage } from "../ui/keys";
 import { MOST, moved, WHOLE, within, zoomed, type Point, type View } from "./pan";
 
 const NEAR = 2.5;
+const BY_BUTTON = 1.5;
+const BY_WHEEL = 1.15;
 const STEP_PX = 80;
 // A hand that clicks is not quite still.
 const STILL_PX = 4;
@@ -24,9 +26,12 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
   const [{ zoom, offset }, setView] = useState(WHOLE);
   const change = (to: (view: View) => View) =>
     setView((view) => within(to(view), sizeOf(picture.current), sizeOf(frame.current)));
-  const scale = (by: number) => change((view) => zoomed(view, view.zoom * by));
+  const scale = (to: (zoom: number) => number) => change((view) => zoomed(view, to(view.zoom)));
   const isZoomed = zoom > 1;
-  const hand = useHand((by) => change((view) => moved(view, by)));
+  const hand = useHand(
+    (by) => change((view) => moved(view, by)),
+    (place) => change((view) => zoomed(view, view.zoom, place)),
+  );
   useEffect(() => {
     const element = frame.current;
     const onKey = (event: KeyboardEvent) => {
@@ -38,7 +43,7 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
     const onWheel = (event: WheelEvent) => {
       if (!event.ctrlKey) return;
       event.preventDefault();
-      scale(event.deltaY < 0 ? 1.15 : 0.87);
+      scale((now) => (event.deltaY < 0 ? now * BY_WHEEL : now / BY_WHEEL));
     };
     // Before the page's own, where arrows lead to the next picture.
     addEventListener("keydown", onKey, { capture: true });
@@ -56,15 +61,11 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
         ref={frame}
         className={`group grid max-h-[78vh] w-full place-items-center ${isZoomed ? "cursor-grab touch-none active:cursor-grabbing" : "cursor-zoom-in"}`}
         style={{ aspectRatio: ratio }}
-        onClick={(event) => {
-          const place = placeOf(event);
-          if (isZoomed && !hand.hasDragged()) change((view) => zoomed(view, view.zoom, place));
-        }}
         onDoubleClick={(event) => {
           const place = placeOf(event);
           change((view) => (isZoomed ? WHOLE : zoomed(view, NEAR, place)));
         }}
-        {...(isZoomed && hand.events)}
+        {...(isZoomed && hand)}
       >
         {item.urls.display ? (
           <img
@@ -92,7 +93,7 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
               className="icon-button"
               aria-label={t("item.zoomOut")}
               disabled={!isZoomed}
-              onClick={() => scale(1 / 1.5)}
+              onClick={() => scale((now) => now / BY_BUTTON)}
             >
               <Icon name="zoomOut" />
             </button>
@@ -101,7 +102,7 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
               className="icon-button"
               aria-label={t("item.zoomIn")}
               disabled={zoom === MOST}
-              onClick={() => scale(1.5)}
+              onClick={() => scale((now) => now * BY_BUTTON)}
             >
               <Icon name="zoomIn" />
             </button>
@@ -112,37 +113,36 @@ export function Picture({ item, alt }: { item: Item; alt: string }) {
   );
 }
 
-/** Dragging, and whether the click at its end was one. `onMove` gets how far each move went. */
-function useHand(onMove: (by: Point) => void) {
+/** The events of a pointer: `onMove` gets how far each part of dragging went, `onTap` where it was let go without. */
+function useHand(onMove: (by: Point) => void, onTap: (place: Point) => void) {
   const at = useRef<Point | null>(null);
   const start = useRef<Point>({ x: 0, y: 0 });
   const isDragging = useRef(false);
-  const here = ({ clientX, clientY }: PointerEvent): Point => ({ x: clientX, y: clientY });
   return {
-    hasDragged: () => isDragging.current,
-    events: {
-      onPointerDown: (event: PointerEvent) => {
-        if (!event.isPrimary || event.button !== 0) return;
-        at.current = start.current = here(event);
-        isDragging.current = false;
-        event.currentTarget.setPointerCapture(event.pointerId);
-      },
-      onPointerMove: (event: PointerEvent) => {
-        if (!at.current || !event.isPrimary) return;
-        const to = here(event);
-        isDragging.current ||= Math.hypot(to.x - start.current.x, to.y - start.current.y) > STILL_PX;
-        if (!isDragging.current) return;
-        onMove({ x: to.x - at.current.x, y: to.y - at.current.y });
-        at.current = to;
-      },
-      onLostPointerCapture: () => {
-        at.current = null;
-      },
+    onPointerDown: (event: PointerEvent) => {
+      if (!event.isPrimary || event.button !== 0) return;
+      at.current = start.current = placeOf(event);
+      isDragging.current = false;
+      event.currentTarget.setPointerCapture(event.pointerId);
+    },
+    onPointerMove: (event: PointerEvent) => {
+      if (!at.current || !event.isPrimary) return;
+      const to = placeOf(event);
+      isDragging.current ||= Math.hypot(to.x - start.current.x, to.y - start.current.y) > STILL_PX;
+      if (!isDragging.current) return;
+      onMove({ x: to.x - at.current.x, y: to.y - at.current.y });
+      at.current = to;
+    },
+    onPointerUp: (event: PointerEvent) => {
+      if (at.current && !isDragging.current) onTap(placeOf(event));
+    },
+    onLostPointerCapture: () => {
+      at.current = null;
     },
   };
 }
 
-/** Where it was clicked, from the middle of the frame. */
+/** Where the pointer is, from the middle of the frame. */
 function placeOf({ clientX, clientY, currentTarget }: MouseEvent): Point {
   const { left, top, width, height } = currentTarget.getBoundingClientRect();
   return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
