@@ -97,5 +97,12 @@ def _write(findings: list[Finding], lines: list[str], seconds: float) -> None:
     REPORT.write_text("\n\n".join([*words, "## Shortened", "\n".join(scaled)]) + "\n")
 
 
+def _chosen(words: list[str]) -> list[int]:
+    """Experiments by their numbers; all, where none is named."""
+    if unknown := [word for word in words if word not in map(str, EXPERIMENTS)]:
+        sys.exit(f"There is no experiment {', '.join(unknown)}: {', '.join(map(str, EXPERIMENTS))} are.")
+    return [int(word) for word in words] or sorted(EXPERIMENTS)
+
+
 if __name__ == "__main__":
-    sys.exit(main([int(word) for word in sys.argv[1:]] or sorted(EXPERIMENTS)))
+    sys.exit(main(_chosen(sys.argv[1:])))
