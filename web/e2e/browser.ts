@@ -143,6 +143,8 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 
 export async function screen(page: Page, name: string): Promise<void> {
   mkdirSync(setting.screens, { recursive: true });
+  // Nothing is pointed at.
+  await page.mouse.move(0, 0);
   await page.waitForLoadState("networkidle");
   await page.evaluate(() => {
     // Lazy ones below are not fetched at all.

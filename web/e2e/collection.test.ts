@@ -43,11 +43,16 @@ it("is selected from by touch", async () => {
   await cards(page).nth(2).tap();
 
   await page.getByRole("toolbar", { name: "2 selected" }).waitFor();
+  const buttons = await page.getByRole("toolbar").getByRole("button").all();
+  const middles = await Promise.all(buttons.map(async (button) => middleOf(await button.boundingBox())));
+  expect(new Set(middles).size, "rows").toBe(1);
   await page.getByRole("toolbar").getByRole("button", { name: "Close" }).tap();
   await page.getByRole("toolbar").waitFor({ state: "detached" });
   await cards(page).nth(0).tap();
   await page.getByRole("article").waitFor();
 });
+
+const middleOf = (box: { y: number; height: number } | null) => Math.round((box?.y ?? NaN) + (box?.height ?? NaN) / 2);
 
 it("is used by keys alone", async () => {
   const page = await signedIn(ada);

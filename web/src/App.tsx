@@ -62,7 +62,7 @@ const PLACES: {
 
 function NavLinks() {
   return (
-    <ul className="flex justify-around">
+    <ul className="flex justify-around max-sm:py-1">
       {PLACES.map(({ to, icon, label }) => (
         <li key={to}>
           <Link
@@ -95,7 +95,7 @@ function Offline() {
     () => navigator.onLine,
   );
   return (
-    <p role="status" className="pointer-events-none absolute inset-x-3.5 top-full -mt-3 flex justify-center">
+    <p role="status" className="pointer-events-none absolute inset-x-3.5 top-full -mt-2.5 flex justify-center">
       {!isOnline && (
         <span className="rounded-full border border-line bg-mark px-3 py-0.5 text-center text-xs leading-tight font-semibold">
           {t("offline.banner")}

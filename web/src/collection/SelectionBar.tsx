@@ -27,9 +27,9 @@ export function SelectionBar({
     <div
       role="toolbar"
       aria-label={t("collection.selected", { count: ids.length })}
-      className="sticky top-[73px] z-10 mb-3 flex flex-wrap items-center gap-1 rounded-2xl border border-accent bg-tint p-2"
+      className="sticky top-[73px] z-10 mb-3 flex flex-wrap items-center gap-1 rounded-2xl border border-accent bg-tint p-2 max-md:gap-0"
     >
-      <strong className="px-2" aria-live="polite">
+      <strong className="px-2 max-md:mr-auto max-md:px-1 max-md:text-sm" aria-live="polite">
         {t("collection.selected", { count: ids.length })}
       </strong>
       <Action icon="check" text={t("collection.selectAll")} onClick={onAll} />
@@ -51,7 +51,12 @@ export function SelectionBar({
           onClear();
         }}
       />
-      <button type="button" className="icon-button ml-auto" aria-label={t("common.close")} onClick={onClear}>
+      <button
+        type="button"
+        className="icon-button max-md:size-8 md:ml-auto"
+        aria-label={t("common.close")}
+        onClick={onClear}
+      >
         <Icon name="close" />
       </button>
       {isTagging && (
@@ -79,7 +84,12 @@ function Action({
   disabled?: boolean;
 }) {
   return (
-    <button type="button" className="button button-quiet button-small" disabled={disabled} onClick={onClick}>
+    <button
+      type="button"
+      className="button button-quiet button-small max-md:px-1.5"
+      disabled={disabled}
+      onClick={onClick}
+    >
       <Icon name={icon} size={18} />
       <span className="max-md:unseen">{text}</span>
     </button>

@@ -20,13 +20,13 @@ export function UploadTray() {
       aria-label={t("upload.addPictures")}
       className="fixed right-4 bottom-20 left-4 z-20 rounded-3xl border border-line bg-card p-4 shadow-lift sm:bottom-4 sm:left-auto sm:w-96"
     >
-      <div className="flex items-center justify-between gap-2">
+      <div className="flex flex-wrap items-center justify-between gap-x-2">
         <h2 className="font-bold">
           {unfinished === 0
             ? t("upload.finished")
             : t(paused ? "upload.paused" : "upload.title", { count: unfinished })}
         </h2>
-        <div className="flex">
+        <div className="-mx-2.5 flex flex-wrap">
           {unfinished > 0 && (
             <button
               type="button"
