@@ -114,7 +114,7 @@ def bedrock(model: str, settings: ChatSettings) -> ChatClaude:
 
 def _chat(model: str, settings: ChatSettings, connect: Callable[[], Any], refused: Callable[[], None]) -> ChatClaude:
     return ChatClaude(
-        model_name=model,
+        model=model,
         api_key=_NO_KEY,
         max_tokens_to_sample=settings.chat_output_tokens,
         timeout=settings.chat_call_deadline_s,

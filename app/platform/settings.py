@@ -347,4 +347,4 @@ class RealtimeSettings(_Settings):
 
 @cache
 def service_settings() -> ServiceSettings:
-    return ServiceSettings()  # type: ignore[call-arg]  # from the environment
+    return ServiceSettings()

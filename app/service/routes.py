@@ -88,5 +88,5 @@ def _check(name: str, ping: Callable[[], None]) -> CheckOut:
 
 
 def _ping_checkpoints() -> None:
-    settings = ConversationSettings()  # type: ignore[call-arg]  # from the environment
+    settings = ConversationSettings()
     aws.ping_table(settings.checkpoints_table)

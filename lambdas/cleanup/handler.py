@@ -14,7 +14,7 @@ from app.platform.settings import CleanupSettings, ConversationSettings
 
 @probed
 def handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    sessions = ConversationSettings().sessions_table  # type: ignore[call-arg]  # from the environment
+    sessions = ConversationSettings().sessions_table
     report = service.clean_up(
         items=wiring.cleanup_store(),
         images=wiring.images(),

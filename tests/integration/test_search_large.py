@@ -117,14 +117,14 @@ def test_an_eighth_of_the_signatures_holds_the_top_ten(collection: Tenant) -> No
 
 @settings(max_examples=25, deadline=None, database=None)
 @given(
-    corpus=st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 90)), min_size=1, max_size=40),
+    corpus=st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 900)), min_size=1, max_size=40),
     query=st.sampled_from(WORDS),
     seed=st.integers(0, 99),
 )
 def test_random_collections_are_searched_alike(
     database_pool: Database, corpus: list[tuple[str, int]], query: str, seed: int
 ) -> None:
-    tenant, vectors = Tenant(database_pool, uuid4()), around(3, 90, seed)
+    tenant, vectors = Tenant(database_pool, uuid4()), around(3, 900, seed)
     for text, position in corpus:
         tenant.add(text, vector=vectors[position - 1])
 

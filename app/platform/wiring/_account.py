@@ -23,7 +23,7 @@ def account() -> "AccountStore":
 
 @cache
 def account_settings() -> AccountSettings:
-    return AccountSettings()  # type: ignore[call-arg]
+    return AccountSettings()
 
 
 @cache
@@ -56,9 +56,9 @@ def deletion() -> "Advance":
     from app.account import deletion, dynamodb
     from app.account.store import RowsOfUser
 
-    tables = ConversationSettings()  # type: ignore[call-arg]
-    connections_table = RealtimeSettings().connections_table  # type: ignore[call-arg]
-    requests_table = RequestSettings().requests_table  # type: ignore[call-arg]
+    tables = ConversationSettings()
+    connections_table = RealtimeSettings().connections_table
+    requests_table = RequestSettings().requests_table
     client = aws.client("dynamodb")
     stores: list[PersonalData] = [
         RowsOfUser(wiring.database()),

@@ -25,7 +25,7 @@ def analyses() -> "AnalysisStore":
 
 @cache
 def analysis_settings() -> AnalysisSettings:
-    return AnalysisSettings()  # type: ignore[call-arg]
+    return AnalysisSettings()
 
 
 @cache

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 @cache
 def chat_settings() -> ChatSettings:
-    return ChatSettings()  # type: ignore[call-arg]
+    return ChatSettings()
 
 
 @cache
 def answer_model_settings() -> AnswerModelSettings:
-    return AnswerModelSettings()  # type: ignore[call-arg]
+    return AnswerModelSettings()
 
 
 @cache
 def chat_sessions() -> "SessionStore":
     from app.chat.store import SessionStore
 
-    settings = ConversationSettings()  # type: ignore[call-arg]
+    settings = ConversationSettings()
     return SessionStore(
         aws.client("dynamodb"),
         settings.sessions_table,
@@ -51,7 +51,7 @@ def chat_function(waits_s: int | None = None) -> "ChatFunction":
     """The function that answers, for those who have less time than an answer may take; or even less than usual."""
     from app.chat.function import ChatFunction
 
-    settings = ChatFunctionSettings()  # type: ignore[call-arg]
+    settings = ChatFunctionSettings()
     client = partial(aws.client, "lambda", waits_s=min(settings.chat_wait_s, waits_s or settings.chat_wait_s))
     return ChatFunction(client, settings.chat_function_name)
 

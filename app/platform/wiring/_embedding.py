@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @cache
 def embedding_settings() -> EmbeddingSettings:
-    return EmbeddingSettings()  # type: ignore[call-arg]
+    return EmbeddingSettings()
 
 
 @cache

@@ -15,7 +15,7 @@ def items() -> ItemStore:
 
 @cache
 def storage_settings() -> StorageSettings:
-    return StorageSettings()  # type: ignore[call-arg]
+    return StorageSettings()
 
 
 @cache

@@ -19,4 +19,4 @@ def jobs() -> "JobStore":
 
 @cache
 def job_settings() -> JobSettings:
-    return JobSettings()  # type: ignore[call-arg]
+    return JobSettings()

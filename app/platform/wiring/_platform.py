@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @cache
 def database() -> Database:
-    settings = DatabaseSettings()  # type: ignore[call-arg]  # settings come from the environment
+    settings = DatabaseSettings()
     return Database(settings, sign_token=aws.sign_database_token if settings.database_iam_auth else None)
 
 
@@ -44,20 +44,20 @@ def events() -> EventBridgePublisher:
 
 @cache
 def stage_settings() -> StageSettings:
-    return StageSettings()  # type: ignore[call-arg]
+    return StageSettings()
 
 
 @cache
 def token_verifier() -> "TokenVerifier":
     from app.platform.auth import KeySet, TokenVerifier, fetch_keys
 
-    settings = AuthSettings()  # type: ignore[call-arg]
+    settings = AuthSettings()
     return TokenVerifier(settings, KeySet(partial(fetch_keys, str(settings.cognito_jwks_url))))
 
 
 @cache
 def request_settings() -> RequestSettings:
-    return RequestSettings()  # type: ignore[call-arg]
+    return RequestSettings()
 
 
 @cache

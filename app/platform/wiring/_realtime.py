@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def connections() -> "ConnectionStore":
     from app.realtime.store import ConnectionStore
 
-    settings = RealtimeSettings()  # type: ignore[call-arg]
+    settings = RealtimeSettings()
     return ConnectionStore(
         aws.client("dynamodb"), settings.connections_table, ttl_seconds=settings.connection_ttl_seconds
     )
@@ -26,7 +26,7 @@ def hurried_websocket_gateway() -> "WebSocketGateway":
     """For pushes that whoever is at work must not wait for."""
     from app.realtime.gateway import WebSocketGateway
 
-    settings = RealtimeSettings()  # type: ignore[call-arg]
+    settings = RealtimeSettings()
     return WebSocketGateway(
         aws.client("apigatewaymanagementapi", endpoint=settings.websocket_callback_url, is_hurried=True)
     )
@@ -36,5 +36,5 @@ def hurried_websocket_gateway() -> "WebSocketGateway":
 def websocket_gateway() -> "WebSocketGateway":
     from app.realtime.gateway import WebSocketGateway
 
-    settings = RealtimeSettings()  # type: ignore[call-arg]
+    settings = RealtimeSettings()
     return WebSocketGateway(aws.client("apigatewaymanagementapi", endpoint=settings.websocket_callback_url))
