@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from PIL import Image, ImageDraw, ImageFont
 
-_SETTLES_WITHIN_S = 90
+_SETTLES_WITHIN_S = 300
 
 
 @dataclass

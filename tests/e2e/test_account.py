@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.e2e.collection import Collection, note
 from tests.e2e.local_cloud import LocalCloud
 
-_ENDS_WITHIN_S = 120
+_ENDS_WITHIN_S = 300
 
 
 def ended(user: Collection, job_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from app.platform.errors import Conflict
 from tests.e2e.collection import Collection
 from tests.e2e.local_cloud import ROOT, LocalCloud
 
-WITHIN_S = 60
+WITHIN_S = 180
 
 
 def token_of(user: Collection) -> str:

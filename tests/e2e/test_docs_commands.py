@@ -27,7 +27,7 @@ PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").rglob("*.md")} - {ROOT / "d
 FENCED = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(make [^`]+)`")
 SHELLS = {"sh", "bash", "shell", "console"}
-WITHIN_S = 120
+WITHIN_S = 300
 
 # Commands that take long, stop what other tests need, or delete it: who runs the same. Each is a pattern for a whole
 # line, without what is a comment, and a test as pytest names it; or a file of this project that is a command itself.

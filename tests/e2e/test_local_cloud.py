@@ -216,7 +216,7 @@ def _user_id(user: Collection) -> str:
     return json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"]
 
 
-def _eventually(look: Callable[[], object], within_s: float = 30) -> dict:
+def _eventually(look: Callable[[], object], within_s: float = 120) -> dict:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if found := look():

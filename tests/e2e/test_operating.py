@@ -17,7 +17,7 @@ from tests.e2e.collection import Collection, note
 from tests.e2e.local_cloud import ROOT, STATE, LocalCloud
 
 _WITHIN_S = 300
-_BACK_WITHIN_S = 60
+_BACK_WITHIN_S = 120
 
 
 def run(module: str, *arguments: str, expected: int = 0, **environment: str) -> str:

@@ -37,9 +37,9 @@ def poison_among_good(cloud: FaultCloud, *, each: int = 5) -> list[Finding]:
     cloud.rows("UPDATE items SET notes = original_filename WHERE starts_with(original_filename, %s)", _POISON)
     for upload in prepared:
         upload.send()
-    cloud.until_waiting("Embedder", len(poisoned) + len(good), 60)
+    cloud.until_waiting("Embedder", len(poisoned) + len(good))
     cloud.pause("Embedder", paused=False)
-    cloud.settle(60)
+    cloud.settle()
 
     codes = cloud.codes()
     coded = [name for name in {**texts, **bombs, **refused, **poisoned} if codes.get(name)]
@@ -90,7 +90,7 @@ def failing_vision(cloud: FaultCloud) -> list[Finding]:
     cloud.vision.plans = {name: list(case.replies) for name, case in _CASES.items()}
     images = dict(zip(_CASES, photos(len(_CASES)).values(), strict=True))
     cloud.person().upload(images)
-    cloud.settle(90)
+    cloud.settle()
 
     codes, paid = cloud.codes(), cloud.vision.paid_for
     wrong = [

@@ -18,7 +18,7 @@ def killed_workers(cloud: FaultCloud, *, each: int = 3) -> list[Finding]:
     ]
     for upload in prepared:
         upload.send()
-    cloud.settle(30 + 15 * each)
+    cloud.settle()
 
     kills = sum(rule.applied for rule in rules)
     paid, lost = cloud.vision.paid, each

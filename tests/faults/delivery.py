@@ -13,6 +13,7 @@ from tests.faults.proxy import (
     first_of_each,
     hung_up_after,
     hung_up_before,
+    last_copies,
     refused_events,
     repeated,
     swallowed_events,
@@ -38,9 +39,9 @@ def repeated_events(cloud: FaultCloud, *, items: int = 10, copies: int = 5) -> l
     random.shuffle(again)
     for key in again:
         cloud.send("ImageProcessor", cloud.uploaded_envelope(key))
-    cloud.settle(60)
-    time.sleep(_WITHIN_S)  # the last copies
-    cloud.settle(60)
+    cloud.settle()
+    last_copies()
+    cloud.settle()
 
     counts = cloud.rows("SELECT (SELECT count(*) FROM analyses), (SELECT count(*) FROM item_search)")[0]
     return [
@@ -65,12 +66,12 @@ def lost_publishes(
     for effect in (hung_up_before, hung_up_after):
         cloud.proxy.rule(PUBLISHES, effect, share=0.1)
     cloud.person().upload(photos(items))
-    eventually(lambda: cloud.is_quiet() and not cloud.rows(SELECT_LEASED)[0][0] and cloud.is_quiet(), 90)
+    eventually(lambda: cloud.is_quiet() and not cloud.rows(SELECT_LEASED)[0][0] and cloud.is_quiet())
     stuck = cloud.moving()
     cloud.proxy.clear()
     time.sleep(STUCK_AFTER_S + 1)
     resumed = cloud.sweep()["resumed"]
-    cloud.settle(60)
+    cloud.settle()
 
     count = sum(rule.applied for rule in refusals), sum(rule.applied for rule in losses)
     return [
@@ -88,21 +89,21 @@ def out_of_order(cloud: FaultCloud, *, items: int = 6) -> list[Finding]:
     for early in prepared:
         _announce(cloud, AnalysisComplete, person.id, early.id, 1)
         _announce(cloud, ImageProcessed, person.id, early.id, 1)
-    eventually(cloud.is_quiet, 30)
+    eventually(cloud.is_quiet)
     too_early = cloud.vision.calls + cloud.embeddings.calls
 
     cloud.vision.default = slow(1.5)
     for each in prepared:
         each.send()
     replaced = _replaced_while_analyzed(cloud, prepared)
-    cloud.settle(90)
+    cloud.settle()
     calls_before = cloud.vision.calls + cloud.embeddings.calls
     for event in _STAGE_OF:
         for each in prepared:
             _announce(cloud, event, person.id, each.id, 1)
             _announce(cloud, event, person.id, each.id, 99)
         _announce(cloud, event, person.id, str(uuid.uuid4()), 1)
-    cloud.settle(30)
+    cloud.settle()
 
     stale = cloud.rows("SELECT count(*) FROM items WHERE generation <> 2 OR status <> 'ready'")[0][0]
     return [
@@ -118,7 +119,7 @@ def out_of_order(cloud: FaultCloud, *, items: int = 6) -> list[Finding]:
 def _replaced_while_analyzed(cloud: FaultCloud, prepared: list[Prepared]) -> int:
     """Put other bytes under each key once its first ones are being looked at."""
     for each in prepared:
-        eventually(lambda name=each.name: any(asked == name for asked, _ in cloud.vision.asked), 30)
+        eventually(lambda name=each.name: any(asked == name for asked, _ in cloud.vision.asked))
         cloud.client("s3").put_object(
             Bucket=cloud.bucket, Key=each.key, Body=noise(f"new {each.id}".encode()), ContentType="image/png"
         )

@@ -24,7 +24,7 @@ def embeddings_down(cloud: FaultCloud, *, items: int = 20, seconds: float = 20) 
     time.sleep(seconds)
     ready_while_down, refusals = cloud.statuses().get("ready", 0), cloud.embeddings.calls
     cloud.embeddings.default = type(cloud.embeddings)().default
-    cloud.settle(90)
+    cloud.settle()
 
     return [
         Finding.count(7, f"embeddings down for {seconds:.0f} s, {refusals} calls refused: items ready then",
@@ -79,13 +79,13 @@ def database_down(cloud: FaultCloud, *, items: int = 20, seconds: float = 20) ->
     cloud.vision.default = slow(0.5)
     person = cloud.person()
     person.upload(photos(items))
-    eventually(lambda: cloud.vision.calls > items // 5, 30)
+    eventually(lambda: cloud.vision.calls > items // 5)
     on_their_way = cloud.moving()
     cloud.stop_postgres()
     with _asking(person) as heard:
         time.sleep(seconds)
     cloud.start_postgres()
-    cloud.settle(120)
+    cloud.settle()
 
     refused, paid = len(heard.of(503)), cloud.vision.paid
     return [
@@ -113,7 +113,7 @@ def connections_held(cloud: FaultCloud, *, items: int = 10, seconds: float = 10)
         with _asking(person) as heard:
             time.sleep(seconds)
         ready_while_held = cloud.statuses().get("ready", 0)
-    cloud.settle(120)
+    cloud.settle()
 
     refused = heard.of(503)
     without_hint = sum(not retry_after for _, _, retry_after in refused)

@@ -37,6 +37,7 @@ _TARGETS = {
     "AWSCognitoIdentityProviderService": "cognito-idp",
 }
 _ANSWER_WITHIN_S = 90
+_COPY = "repeated-call"
 # What a Lambda's worker process of the emulator is started from.
 _WORKER = "ministack-lambda-"
 
@@ -171,11 +172,18 @@ def repeated(times: int, *, within_s: float) -> Effect:
     def effect(call: Call, forward: Forward) -> Answer:
         for _ in range(times - 1):
             timer = threading.Timer(random.uniform(0, within_s), forward)
-            timer.daemon = True
+            timer.name, timer.daemon = _COPY, True
             timer.start()
         return forward()
 
     return effect
+
+
+def last_copies() -> None:
+    """Wait until all that `repeated` began has happened."""
+    for thread in threading.enumerate():
+        if thread.name == _COPY:
+            thread.join(_ANSWER_WITHIN_S)
 
 
 def _json(document: object, *, status: int = 200) -> Answer:

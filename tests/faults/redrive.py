@@ -15,18 +15,18 @@ def redriven_twice(cloud: FaultCloud, *, failures: int = 13) -> list[Finding]:
     cloud.receive_at_most(2)
     denied = cloud.proxy.rule(calls("s3", "GetObject", holding=("/display/",)), failing(403, "AccessDenied"))
     prepared = cloud.person().upload(photos(failures))
-    eventually(lambda: cloud.depth("AnalyzerDlqUrl") == failures, 90)
+    eventually(lambda: cloud.depth("AnalyzerDlqUrl") == failures)
     letters = dlq.dead_letters(_STAGE, cloud.outputs)
     listed_again = dlq.dead_letters(_STAGE, cloud.outputs)
     paid_before = cloud.vision.paid
 
     cloud.proxy.end(denied)
     moved = [dlq.redrive(_STAGE, cloud.outputs)]
-    cloud.settle(60)
+    cloud.settle()
     for upload in prepared:  # as if somebody's first redrive had not deleted what it sent
         cloud.send_dead_letter("Analyzer", ImageProcessed, upload.owner, upload.id)
     moved.append(dlq.redrive(_STAGE, cloud.outputs))
-    cloud.settle(60)
+    cloud.settle()
 
     reasons = sorted({letter.reason for letter in letters})
     told = {letter.item for letter in letters} == {upload.id for upload in prepared}

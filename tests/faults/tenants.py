@@ -31,7 +31,7 @@ def one_among_many(cloud: FaultCloud, *, many: int = 500, vision_s: float = 1.0)
     ready = eventually(lambda: quiet.item(upload.id).json()["status"] == "ready", _WITHIN_S)
     seconds = time.monotonic() - begun
     cloud.vision.default = OK
-    cloud.settle(120)
+    cloud.settle()
 
     return [
         Finding(14, f"B's one behind {waiting} of A's {many} (vision {vision_s:.1f} s)",

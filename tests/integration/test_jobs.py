@@ -494,7 +494,7 @@ def test_an_upload_that_races_with_the_deletion_is_before_it_or_refused(
         with pytest.raises(TimeoutError):
             deleting.result(timeout=0.2)
         early.commit()
-        deleting.result(timeout=10)
+        deleting.result(timeout=60)
 
     assert account.holdings(user_id).items == 1
 
