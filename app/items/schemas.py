@@ -108,6 +108,7 @@ class ItemOut(BaseModel):
     @classmethod
     def of(cls, item: Item, analysis: Analysis | None, images: ImageBucket) -> "ItemOut":
         has_renditions = item.width is not None
+        expires_at = images.links_expire_at()
         return cls(
             id=item.item_id,
             status=item.status,
@@ -130,7 +131,7 @@ class ItemOut(BaseModel):
                 original=service.image_link(item, "original", images=images),
                 display=service.image_link(item, "display", images=images) if has_renditions else None,
                 thumbnail=service.image_link(item, "thumbnail", images=images) if has_renditions else None,
-                expires_at=images.links_expire_at(),
+                expires_at=expires_at,
             ),
             created_at=item.created_at,
             updated_at=item.updated_at,

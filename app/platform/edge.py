@@ -73,30 +73,28 @@ class RequestLog:
 
 
 class Deadline:
-    """Answers 503 in our own words while the gateway still listens. What is under way goes on, unheard."""
+    """Answers 503 in our own words while the gateway still listens. What runs in a thread goes on, unheard."""
 
     def __init__(self, app: ASGIApp, *, seconds: float = DEADLINE_S) -> None:
         self._app = app
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_over = False
+        limit = asyncio.timeout(self._seconds)
 
         async def send_in_time(message: Message) -> None:
-            if not is_over:
+            if not limit.expired():
                 await send(message)
 
-        work = asyncio.ensure_future(self._app(scope, receive, send_in_time))
         try:
-            done, _ = await asyncio.wait({work}, timeout=self._seconds)
-        finally:
-            is_over = True
-            work.cancel()  # means nothing to work that is done, and only the next `await` to what runs in a thread
-        if done:
-            work.result()
-            return
-        late = Unavailable("This took too long. It may have been done all the same: look before you try again.")
-        await tell(Request(scope), late)(scope, receive, send)
+            async with limit:
+                await self._app(scope, receive, send_in_time)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        if limit.expired():
+            late = Unavailable("This took too long. It may have been done all the same: look before you try again.")
+            await tell(Request(scope), late)(scope, receive, send)
 
 
 class Methods:

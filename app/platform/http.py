@@ -1,5 +1,6 @@
 """The HTTP edge: errors as problem+json (RFC 9457), the request's id, and who is calling."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import wraps
@@ -9,11 +10,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import HTTPBearer
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
+from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator, BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from app.platform import errors, wiring
@@ -145,11 +146,6 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-_bearer = HTTPBearer(
-    bearerFormat="JWT", description="Cognito access token", scheme_name="AccessToken", auto_error=False
-)
-
-
 def admit(request: Request) -> Caller:
     """Who is calling, once per request: the token is verified, and the request counted.
 
@@ -180,9 +176,15 @@ def _count(request: Request, caller: Caller) -> None:
         raise errors.QuotaExceeded(f"At most {allowance.limit} requests a minute.", retry_after=allowance.reset_s)
 
 
-# `_bearer` is for the OpenAPI document; that a token is there and good is `admit`'s business.
-async def current_caller(request: Request, _: Annotated[object, Depends(_bearer)]) -> Caller:
-    return admit(request) if _is_at_hand(request) else await run_in_threadpool(admit, request)
+class AccessToken(SecurityBase):
+    """What the OpenAPI document calls the way in, and who came by it."""
+
+    def __init__(self) -> None:
+        self.scheme_name = "AccessToken"
+        self.model = HTTPBearer(bearerFormat="JWT", description="Cognito access token")
+
+    async def __call__(self, request: Request) -> Caller:
+        return admit(request) if _is_at_hand(request) else await asyncio.to_thread(admit, request)
 
 
 def _is_at_hand(request: Request) -> bool:
@@ -191,12 +193,12 @@ def _is_at_hand(request: Request) -> bool:
     return caller is not None and not wiring.rate_limiter().is_due(caller.user_id)
 
 
-CurrentCaller = Annotated[Caller, Depends(current_caller)]
+CurrentCaller = Annotated[Caller, Depends(AccessToken())]
 
 
 class ThreadedRoute(APIRoute):
     """A route whose function runs in a thread, as FastAPI has it, but goes to one once: FastAPI goes again to look at
-    what it returned, which is a model that needs no looking at.
+    what it returned, which is a model that needs no looking at. Whoever waits for a thread can be told to stop waiting.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -211,6 +213,6 @@ class ThreadedRouter(APIRouter):
 def _threaded(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     @wraps(function)
     async def run(**values: Any) -> Any:
-        return await run_in_threadpool(function, **values)
+        return await asyncio.to_thread(function, **values)
 
     return run

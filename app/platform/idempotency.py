@@ -5,12 +5,12 @@ what was asked (query, content type, body) is hashed beside it. Powertools' idem
 function of one event, keeps no status and no headers, and has no way around DynamoDB's 400 KB.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable
 from typing import Protocol
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,7 +85,7 @@ class Idempotency:
         request = Request(scope)
         message = await receive()
         try:
-            begun = await run_in_threadpool(self._begin, request, keys, message.get("body", b""))
+            begun = await asyncio.to_thread(self._begin, request, keys, message.get("body", b""))
         except AppError as exc:
             await self._tell(request, exc)(scope, receive, send)
             return
@@ -118,13 +118,18 @@ class Idempotency:
         async def keep(message: Message) -> None:
             messages.append(message)
 
+        failure = None
         try:
             await self._app(scope, receive, keep)
-        finally:
-            # Also when the application raised: its answer (500) is there by then, and the claim must not stay.
-            await run_in_threadpool(self._settle, claim, messages)
-            for message in messages:
-                await send(message)
+        except Exception as exc:  # noqa: BLE001  # raised again below
+            # Its answer (500) is there by now, and the claim must not stay. One that is cancelled does, until its lease
+            # is over: nobody waits any longer, but what was begun goes on.
+            failure = exc
+        await asyncio.to_thread(self._settle, claim, messages)
+        for message in messages:
+            await send(message)
+        if failure:
+            raise failure
 
     def _settle(self, claim: Claim, messages: list[Message]) -> None:
         answer = _answer(messages)

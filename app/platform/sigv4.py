@@ -3,8 +3,6 @@ Version 4)". A page of a list has 150 of them, and botocore's signer, made for a
 """
 
 import hmac
-import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -20,20 +18,22 @@ class Credentials(Protocol):
     token: str | None
 
 
+@lru_cache(maxsize=2048)
 def presigned_get(
-    place: str, key: str, query: Mapping[str, str], *, credentials: Credentials, region: str, expires_s: int
+    place: str, key: str, *query: tuple[str, str], credentials: Credentials, region: str, second: int, expires_s: int
 ) -> str:
-    """A link that gets this one object until it expires.
+    """A link that gets this one object until it expires. Asked for again, it is there already.
 
     Args:
         place: the bucket's own link, percent-encoded, with the slash that its keys come behind.
         key: not encoded.
         query: what the link asks for beside, in lower case, which sorts behind the signature's own; not encoded.
+        credentials: hashable.
+        second: of the Unix time from which the link is good.
     """
-    second = int(time.time())
     seal = _seal(place, credentials.access_key, credentials.secret_key, credentials.token, region, expires_s, second)
     path = quote(key, safe="/~")
-    asked = [f"{name}={quote(query[name], safe='')}" for name in sorted(query)] if query else []
+    asked = [f"{name}={quote(value, safe='')}" for name, value in sorted(query)]
     canonical = f"GET\n{seal.root}{path}\n{'&'.join([seal.sorted, *asked])}\n{seal.ending}"
     signature = seal.signature.copy()
     signature.update(sha256(canonical.encode()).hexdigest().encode())

@@ -15,7 +15,7 @@ from app.platform.settings import SearchSettings, StageSettings
 from app.platform.tracing import NO_TRACING, Tracer
 from app.search.abstention import is_unanswered, may_be_seen
 from app.search.indexing import documents_of, embedded, unchanged
-from app.search.models import Embedder, Found, Hit, QueryVector, SearchFilter, SearchType
+from app.search.models import Embedder, Found, Hit, QueryVector, Ranking, SearchFilter, SearchType
 from app.search.store import SearchStore
 from app.usage.models import Quota
 
@@ -90,22 +90,10 @@ def _search(
                 raise
             logger.warning("search without vectors", reason=exc.detail)
             degraded = ["vector"]
-        else:
-            asked = _of_former_models(asked, question.query, index.models(user_id), former)
-            degraded = ["former_model"] if asked.missing else []
+    asked, ranking = _ranked(user_id, question, asked, index, former)
+    degraded += ["former_model"] if asked.missing else []
     if degraded:
         question = replace(question, min_similarity=None)
-    ranking = index.search(
-        user_id,
-        query=question.query,
-        vector=asked.vector,
-        embedding_model=asked.model,
-        former=asked.former,
-        missing=asked.missing,
-        search_type=question.search_type,
-        narrow=question.narrow,
-        top_k=question.top_k,
-    )
     if is_unanswered(ranking.evidence, settings) and not may_be_seen(question.query, ranking.hits):
         return Found([], degraded, abstained=True)
     hits = [hit for hit in _cut(ranking.hits, question, settings) if _is_relevant(hit, question)]
@@ -122,13 +110,42 @@ class _Asked:
     missing: tuple[str, ...] = ()
 
 
-def _of_former_models(asked: _Asked, query: str, models: Set[str], former: Callable[[str], Embedder]) -> _Asked:
-    """The same, with the query once more by each other model that embedded items of the tenant.
+def _ranked(
+    user_id: UUID, question: Question, asked: _Asked, index: SearchStore, former: Callable[[str], Embedder]
+) -> tuple[_Asked, Ranking]:
+    """The best items, and with which vectors they were looked for.
 
     The configured model is asked even where it embedded none yet: by the time of the search it may have.
     """
+
+    def look(asked: _Asked) -> Ranking:
+        return index.search(
+            user_id,
+            query=question.query,
+            vector=asked.vector,
+            embedding_model=asked.model,
+            former=asked.former,
+            missing=asked.missing,
+            search_type=question.search_type,
+            narrow=question.narrow,
+            top_k=question.top_k,
+        )
+
+    if asked.vector is None:
+        return asked, look(asked)
+    with index.at_once(user_id):
+        others = index.models(user_id) - {asked.model}
+        if not others:
+            return asked, look(asked)
+    # Nobody waits for a provider with a connection in hand.
+    asked = _of_former_models(asked, question.query, others, former)
+    return asked, look(asked)
+
+
+def _of_former_models(asked: _Asked, query: str, models: Set[str], former: Callable[[str], Embedder]) -> _Asked:
+    """The same, with the query once more by each other model that embedded items of the tenant."""
     vectors, missing = [], []
-    for model in sorted(models - {asked.model}):
+    for model in sorted(models):
         try:
             vectors.append(QueryVector(model, former(model).embed_query(query)))
         except (Unavailable, PermanentFailure, QuotaExceeded) as exc:

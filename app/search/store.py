@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from pgvector import HalfVector
@@ -74,6 +75,10 @@ class SearchStore:
         with self._database.tenant(user_id) as connection:
             rows = connection.execute(statement.encode(), parameters).fetchall()
         return Ranking([hit(row, search_type) for row in rows], evidence(rows))
+
+    def at_once(self, user_id: UUID) -> AbstractContextManager[object]:
+        """What is read in this block is read in one transaction."""
+        return self._database.tenant(user_id)
 
     def models(self, user_id: UUID) -> set[str]:
         """By which models the tenant's items are embedded: by one, unless it was changed. Looked up, not counted."""

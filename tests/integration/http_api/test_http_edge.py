@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio.to_thread
@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.platform import edge, wiring
 from app.platform.edge import MAX_BODY_BYTES, MAX_JSON_BYTES, MAX_JSON_DEPTH, Deadline, is_nested_deeper
-from tests.integration.http_api.application import FORM, User, assert_problem, ids
+from tests.integration.http_api.application import FORM, Embedder, User, assert_problem, ids
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 
@@ -220,6 +220,29 @@ def test_what_takes_too_long_is_answered_in_our_own_words(user: User, monkeypatc
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_what_takes_too_long_keeps_its_idempotency_key(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still be done: the same request again must not do it beside the first."""
+    go_on = threading.Event()
+    keyed = user.headers | {"Idempotency-Key": "slow"}
+
+    def stuck() -> Any:
+        assert go_on.wait(10)
+        return Embedder()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edge.Deadline.__init__, "__kwdefaults__", {"seconds": 0.5})
+        from app.api import create_app
+
+        hurried = type(user.http)(create_app(), raise_server_exceptions=False)
+        patch.setattr(wiring, "embedder", stuck)
+        first = hurried.post("/search", json={"query": "a"}, headers=keyed)
+        again = hurried.post("/search", json={"query": "a"}, headers=keyed)
+        go_on.set()
+
+    assert_problem(first, 503)
+    assert_problem(again, 409)
+
+
 def test_what_comes_too_late_is_not_heard() -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -281,12 +304,15 @@ def test_a_request_goes_to_a_thread_once(user: User, monkeypatch: pytest.MonkeyP
     assert user.get("/items").status_code == 200
     went: list[object] = []
 
-    async def counted(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        went.append(function)
-        return await to_thread(function, *args, **options)
+    def counting(hop: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+            went.append(function)
+            return await hop(function, *args, **options)
 
-    to_thread = anyio.to_thread.run_sync
-    monkeypatch.setattr(anyio.to_thread, "run_sync", counted)
+        return counted
+
+    monkeypatch.setattr(asyncio, "to_thread", counting(asyncio.to_thread))
+    monkeypatch.setattr(anyio.to_thread, "run_sync", counting(anyio.to_thread.run_sync))
 
     assert user.get("/items").status_code == 200
     assert len(went) == 1

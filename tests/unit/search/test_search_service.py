@@ -1,6 +1,7 @@
 """What a search asks of the index, and the stage that makes items findable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,6 +31,15 @@ class Index:
     asked: list[dict[str, Any]] = field(default_factory=list)
     evidence: Evidence = field(default_factory=lambda: Evidence(known=1.0))
     embedded_by: set[str] = field(default_factory=lambda: {CountingEmbedder.model})
+
+    is_open: bool = False
+
+    @contextmanager
+    def at_once(self, user_id: UUID) -> Iterator[None]:
+        assert user_id == USER
+        self.is_open = True
+        yield
+        self.is_open = False
 
     def models(self, user_id: UUID) -> set[str]:
         assert user_id == USER
@@ -155,17 +165,17 @@ def test_what_a_former_model_embedded_is_compared_with_the_query_as_that_model_e
     search_type: SearchType,
 ) -> None:
     index, embedder, former = Index(embedded_by={"fake-0", "fake-1"}), CountingEmbedder(), Former()
-    asked: list[str] = []
+    asked: list[tuple[str, bool]] = []
 
     found = search(
         USER,
         Question("tram", search_type, min_similarity=0.5),
         index=index,
         embedder=lambda: embedder,
-        former=lambda model: asked.append(model) or former,  # type: ignore[func-returns-value]
+        former=lambda model: asked.append((model, index.is_open)) or former,  # type: ignore[func-returns-value]
     )
 
-    assert asked == ["fake-0"]
+    assert asked == [("fake-0", False)]  # and nobody held a connection meanwhile
     assert (embedder.texts, former.texts) == ({"tram": 1}, {"tram": 1})
     assert index.asked[0]["embedding_model"] == "fake-1"
     assert index.asked[0]["former"] == (QueryVector("fake-0", [0.0, 1.0] + [0.0] * 1022),)
