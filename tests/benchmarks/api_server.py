@@ -7,7 +7,6 @@
 STATEMENTS is a file with what a request of each route asks the database, as `api_load.py` recorded it.
 """
 
-import asyncio
 import gc
 import json
 import logging
@@ -83,14 +82,14 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-async def serve(app: ASGIApp, port: int) -> None:
+def serve(app: ASGIApp, port: int) -> None:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", access_log=False))
     gc.freeze()  # as lambdas/api/handler.py does
     threading.Thread(target=lambda: (sys.stdin.read(), setattr(server, "should_exit", True)), daemon=True).start()
-    await server.serve()
+    server.run()
 
 
 if __name__ == "__main__":
     kind, port, *files = sys.argv[1:]
     chosen = {"ours": ours, "bare": lambda: bare(Path(files[0])), "empty": lambda: empty}[kind]()
-    asyncio.run(serve(chosen, int(port)))
+    serve(chosen, int(port))
