@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,6 +15,10 @@ from app.platform import wiring
 from app.platform.edge import Body, Deadline, Methods, RequestLog
 from app.platform.http import admit, install_error_handlers, tell, unexpected
 from app.platform.idempotency import Idempotency
+
+# Bytes: what fits into one packet is not worth it. Level 1 takes a millisecond for a page of items and leaves a sixteenth
+# of it; higher ones take twice as long for a tenth less.
+_WORTH_COMPRESSING, _COMPRESSION = 1400, 1
 
 
 def assemble(routers: Sequence[APIRouter]) -> FastAPI:
@@ -39,7 +44,8 @@ class Application(FastAPI):
         application = super().build_middleware_stack()
         once = Idempotency(application, admit=admit, answers=lambda: wiring.request_store(), tell=tell)
         bounded = Deadline(Methods(Body(once), allowed=self._methods))
-        guarded = RequestLog(ServerErrorMiddleware(bounded, handler=unexpected))
+        compressed = GZipMiddleware(bounded, minimum_size=_WORTH_COMPRESSING, compresslevel=_COMPRESSION)
+        guarded = RequestLog(ServerErrorMiddleware(compressed, handler=unexpected))
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             await (guarded if scope["type"] == "http" else application)(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import importlib
 import json
@@ -104,6 +105,16 @@ def test_a_query_string_survives_the_gateway(handler: Mangum, user: User, owner:
     answer = through_lambda(handler, "GET", "/items", query="tag=a+b%26c%3D%C3%BC&limit=5", headers=user.headers)
 
     assert [item["id"] for item in body_of(answer)["items"]] == [str(wanted)]
+
+
+def test_a_compressed_page_survives_the_gateway(handler: Mangum, user: User, owner: psycopg.Connection) -> None:
+    wanted = {str(given_item(owner, user)) for _ in range(10)}
+
+    answer = through_lambda(handler, "GET", "/items", headers=user.headers | {"accept-encoding": "br, gzip"})
+
+    assert (answer["headers"]["content-encoding"], answer["isBase64Encoded"]) == ("gzip", True)
+    page = json.loads(gzip.decompress(base64.b64decode(answer["body"])))
+    assert {item["id"] for item in page["items"]} == wanted
 
 
 def test_problems_name_the_gateways_request_and_travel_as_text(handler: Mangum, user: User) -> None:

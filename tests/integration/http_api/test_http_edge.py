@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio.to_thread
+import psycopg
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.platform import edge, wiring
 from app.platform.edge import MAX_BODY_BYTES, MAX_JSON_BYTES, MAX_JSON_DEPTH, Deadline, is_nested_deeper
-from tests.integration.http_api.application import FORM, Embedder, User, assert_problem, ids
+from tests.integration.http_api.application import FORM, Embedder, User, assert_problem, given_item, ids
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 
@@ -195,6 +196,30 @@ def test_a_repeated_answer_counts_as_a_request(user: User) -> None:
     ]
 
     assert left == [left[0], left[0] - 1, left[0] - 2]
+
+
+# --- compression ------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_items_is_compressed_for_those_who_take_that(user: User, owner: psycopg.Connection) -> None:
+    for _ in range(10):
+        given_item(owner, user)
+
+    plain = user.http.get("/items", headers=user.headers | {"Accept-Encoding": "identity"})
+    packed = user.http.get("/items", headers=user.headers | {"Accept-Encoding": "gzip"})
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert ids(packed) == ids(plain)
+    # What stands between them must not give one's answer to the other.
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+
+
+def test_what_is_small_is_sent_as_it_is(user: User) -> None:
+    answer = user.http.get("/health", headers={"Accept-Encoding": "gzip"})
+
+    assert "content-encoding" not in answer.headers
 
 
 # --- deadline ---------------------------------------------------------------------------------------------------------
