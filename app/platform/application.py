@@ -16,8 +16,8 @@ from app.platform.edge import Body, Deadline, Methods, RequestLog
 from app.platform.http import admit, install_error_handlers, tell, unexpected
 from app.platform.idempotency import Idempotency
 
-# Bytes: what fits into one packet is not worth it. Level 1 takes a millisecond for a page of items and leaves a sixteenth
-# of it; higher ones take twice as long for a tenth less.
+# Bytes: what fits into one packet is not worth it. Level 1 takes a millisecond for a page of items and leaves a
+# sixteenth of it; higher ones take twice as long for a tenth less.
 _WORTH_COMPRESSING, _COMPRESSION = 1400, 1
 
 
