@@ -95,8 +95,8 @@ db-migrate: setup ## Apply the missing migrations now [DRY_RUN=1]
 db-status: setup ## Migrations, sizes, rows, connections against their limits, pgvector
 	@$(PY) -m scripts.database status --cloud $(CLOUD)
 
-db-backup: setup ## A dump into backups/ [FILE= FROM=another RDS instance]
-	@$(PY) -m scripts.database backup --cloud $(CLOUD) $(if $(FILE),--file $(call quoted,$(FILE))) $(if $(FROM),--host $(FROM))
+db-backup: setup ## A dump into backups/ [FILE= FROM=another RDS instance DRY_RUN=1]
+	@$(PY) -m scripts.database backup --cloud $(CLOUD) $(if $(FILE),--file $(call quoted,$(FILE))) $(if $(FROM),--host $(FROM)) $(dry)
 
 db-restore: setup ## A dump in the place of the database [DUMP=the newest YES=1 DRY_RUN=1]
 	@$(PY) -m scripts.database restore $(if $(DUMP),$(call quoted,$(DUMP))) --cloud $(CLOUD) $(asked) $(dry)

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from scripts import locks
 from scripts.interpreters import find_python
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,9 +31,10 @@ NODE_MINIMUM = 20
 
 def main() -> None:
     npm = _check_prerequisites()
-    _ensure_packages()
-    for folder, what, command in NODE_PROJECTS:
-        _ensure_node_modules(npm, ROOT / folder, what, command)
+    with locks.held(VENV):
+        _ensure_packages()
+        for folder, what, command in NODE_PROJECTS:
+            _ensure_node_modules(npm, ROOT / folder, what, command)
 
 
 def _check_prerequisites() -> str:

@@ -19,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from scripts import locks
 from scripts.console import fail, say
 from scripts.interpreters import find_python
 
@@ -81,6 +82,8 @@ TARGETS = {
 def build(function: str, target: Target, *, into: Path = BUILD, info: BuildInfo | None = None) -> Path:
     """Build one bundle and return its folder, replacing what was there.
 
+    Whoever builds into the checkout's own `build/` holds that folder's lock (`locks.held`) until the bundle was read.
+
     Args:
         info: which code it is, where several bundles are to say the same.
 
@@ -88,8 +91,10 @@ def build(function: str, target: Target, *, into: Path = BUILD, info: BuildInfo 
         subprocess.CalledProcessError: a requirement cannot be installed.
     """
     final = into / target.name / function
-    work = final.with_name(f".{function}.new")
-    shutil.rmtree(work, ignore_errors=True)
+    for left in final.parent.glob(f".{function}.*"):
+        shutil.rmtree(left, ignore_errors=True)
+    # Not a name that a killed build's installer may still write to.
+    work = final.with_name(f".{function}.{os.getpid()}")
     work.mkdir(parents=True)
     if target.with_requirements:
         _install(function, target, work)
@@ -97,9 +102,17 @@ def build(function: str, target: Target, *, into: Path = BUILD, info: BuildInfo 
     _copy_source(function, work, info or build_info())
     if target.with_requirements:
         _compile(target, work)
-    shutil.rmtree(final, ignore_errors=True)
-    work.rename(final)
+    _put_in_place(work, final)
     return final
+
+
+def _put_in_place(work: Path, final: Path) -> None:
+    """Two renames: killed anywhere, it leaves a whole bundle or none."""
+    old = work.with_name(f"{work.name}.old")
+    if final.exists():
+        final.rename(old)
+    work.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _install(function: str, target: Target, folder: Path) -> None:
@@ -216,11 +229,13 @@ def main(
     """Build the Lambdas' bundles into build/TARGET/."""
     if target not in TARGETS:
         fail(f"There is no target {target!r}. Use one of: {', '.join(TARGETS)}.")
-    for name in function or FUNCTIONS:
-        if name not in FUNCTIONS:
-            fail(f"There is no function {name!r}. Use one of: {', '.join(FUNCTIONS)}.")
-        folder = build(name, TARGETS[target])
-        say(f"{name:<16} {size_bytes(folder) / 1e6:6.1f} MB  {folder.relative_to(ROOT)}")
+    names = function or FUNCTIONS
+    if unknown := [name for name in names if name not in FUNCTIONS]:
+        fail(f"There is no function {unknown[0]!r}. Use one of: {', '.join(FUNCTIONS)}.")
+    with locks.held(BUILD / target):
+        for name in names:
+            folder = build(name, TARGETS[target])
+            say(f"{name:<16} {size_bytes(folder) / 1e6:6.1f} MB  {folder.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -48,10 +48,6 @@ class Place:
     def stack(self) -> str:
         return f"collections-{self.environment}"
 
-    @property
-    def bundles(self) -> Path:
-        return Path(self.context.get("bundles", ROOT / "build" / self.cloud))
-
     def client(self, service: str) -> Any:
         where = {"AwsEndpointUrl": self.endpoint} if self.endpoint else {}
         return outputs.client(service, {"Region": self.region, **where})

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scripts import bundle, code_only, function_logs, outputs, samples_upload, status, users, versions, web
+from scripts import bundle, code_only, function_logs, locks, outputs, samples_upload, status, users, versions, web
 from scripts import deploy as deployment
 from scripts.cdk import Report
 from scripts.console import agree, commands, console, fail, say
@@ -33,12 +33,13 @@ def up(
 ) -> None:
     """Start everything, deploy, and put the samples through the pipeline. Repeat it at any time."""
     started = time.monotonic()
-    with _step(1, "PostgreSQL with pgvector"):
-        owner = postgres.start()
-    with _step(2, "Local cloud"):
-        process = emulator.start(port)
-    with _step(3, "Stack and migrations") as report:
-        found = _deploy_if_changed(process.endpoint, owner, report)
+    with locks.held(paths.STATE):
+        with _step(1, "PostgreSQL with pgvector"):
+            owner = postgres.start()
+        with _step(2, "Local cloud"):
+            process = emulator.start(port)
+        with _step(3, "Stack and migrations") as report:
+            found = _deploy_if_changed(process.endpoint, owner, report)
     with _step(4, "Demo user"):
         login = users.ensure_demo_user(found)
         token = users.access_token(login, found)
@@ -180,14 +181,14 @@ def _deploy_if_changed(endpoint: str, owner: str, report: Report) -> dict[str, s
         return found
     deployed.forget()
     report("bundles")
-    deployment.build("local")
-    report("synthesis")
-    found = deployment.deploy_local(
-        endpoint,
-        database_url=postgres.role_url(owner, "collections_app", "collections"),
-        database_admin_url=owner,
-        report=report,
-    )
+    with deployment.bundles("local"):
+        report("synthesis")
+        found = deployment.deploy_local(
+            endpoint,
+            database_url=postgres.role_url(owner, "collections_app", "collections"),
+            database_admin_url=owner,
+            report=report,
+        )
     deployed.record(fingerprint)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from app.platform.smoke import SmokeFailed
-from scripts import bundle, outputs, versions
+from scripts import bundle, locks, outputs, versions
 from scripts.bundle import BuildInfo
 from scripts.console import fail
 from scripts.outputs import CloudName
@@ -22,14 +22,16 @@ def deploy(name: str, cloud: CloudName) -> BuildInfo:
     if name not in bundle.FUNCTIONS:
         fail(f"There is no function {name!r}. Use one of: {', '.join(bundle.FUNCTIONS)}.")
     found = outputs.read(cloud)
-    folder = bundle.build(name, bundle.TARGETS[cloud])
+    with locks.held(bundle.BUILD / cloud):
+        folder = bundle.build(name, bundle.TARGETS[cloud])
+        code, info = _zipped(folder), versions.of_bundle(folder)
     client, function = outputs.client("lambda", found), versions.function_name(name, found)
     before = httpx.get(client.get_function(FunctionName=function)["Code"]["Location"], timeout=60).raise_for_status()
-    replace(client, function, _zipped(folder))
-    if problem := _wrong(name, found, versions.of_bundle(folder)):
+    replace(client, function, code)
+    if problem := _wrong(name, found, info):
         replace(client, function, before.content)
         fail(f"The new code of {name} does not work, and what was there before runs again: {problem}")
-    return versions.of_bundle(folder)
+    return info
 
 
 def put(name: str, folder: Path, found: dict[str, str]) -> None:

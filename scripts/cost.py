@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from app.platform import prices
-from scripts import deploy
+from scripts import deploy, locks
 from scripts.console import console, say
 
 GOAL_USD = 30
@@ -334,7 +334,8 @@ def main(
     if not _TEMPLATE.is_file():
         say("[dim]No template yet: synthesizing (this builds the bundles once).[/]")
         deploy.synthesize(cloud="aws")
-    template = json.loads(_TEMPLATE.read_text())
+    with locks.held(_TEMPLATE.parent):
+        template = json.loads(_TEMPLATE.read_text())
     profile = Profile(items, searches, chats, users)
     made = datetime.fromtimestamp(_TEMPLATE.stat().st_mtime, UTC)
     where = _TEMPLATE.relative_to(deploy.ROOT)

@@ -126,6 +126,7 @@ def back_up(
     cloud: Cloud = "local",
     file: Annotated[Path | None, typer.Option(help="Default: backups/, by cloud and time.")] = None,
     host: Annotated[str, typer.Option(help="Another server with the same passwords: one restored to a point.")] = "",
+    dry_run: DryRun = False,
 ) -> None:
     """A dump of everything in the database, which only you can read. Images are in the bucket, not in it."""
     access = _owner(cloud)
@@ -133,6 +134,10 @@ def back_up(
         access = access.at(host)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = file or paths.BACKUPS / f"{cloud}-{access.environment}-{stamp}.dump"
+    if dry_run:
+        say(f"Would dump {access.name} ({cloud}), {_described(_items(access))}, into {escape(os.path.relpath(path))}.")
+        say("Nothing was changed.")
+        return
     with _under_way("Dumping"):
         manifest = backups.back_up(access.url, path)
     size = path.stat().st_size

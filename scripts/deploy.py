@@ -7,14 +7,14 @@ CloudFormation puts back everything as it was, whatever becomes of this program 
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from scripts import bundle, cdk, code_only, lambda_quota, outputs, users, versions, web
+from scripts import bundle, cdk, code_only, lambda_quota, locks, outputs, users, versions, web
 from scripts.cdk import Place, Report
 from scripts.console import agree, bar, commands, fail, say
 from scripts.local import deployed, emulator, postgres
@@ -44,10 +44,17 @@ def build(cloud: CloudName) -> None:
             advance(1)
 
 
-def _build_for(place: Place) -> None:
+@contextmanager
+def bundles(cloud: CloudName) -> Iterator[None]:
+    """All bundles, built, and replaced by nobody until they were read: CDK copies what it finds."""
+    with locks.held(bundle.BUILD / cloud):
+        build(cloud)
+        yield
+
+
+def _bundles_for(place: Place) -> AbstractContextManager[None]:
     """The bundles, unless others were chosen, which are there."""
-    if "bundles" not in place.context:
-        build(place.cloud)
+    return nullcontext() if "bundles" in place.context else bundles(place.cloud)
 
 
 def deploy_local(
@@ -72,18 +79,19 @@ def deploy(place: Place, *, report: Report | None = None, assembly: Path | None 
     began = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "outputs.json"
+        synthesized = assembly or Path(folder) / "cdk.out"
         command = ["deploy", "--require-approval", "never", "--outputs-file", str(written)]
         # The moment names the deployment: one followed by an earlier one is undone (app/platform/custom_resource.py).
         command += ["--parameters", f"Deployment={began.isoformat(timespec='microseconds')}"]
         if place.endpoint:
             command += ["--method", "direct", "--progress", "events", "--ci"]
-        command += [] if assembly else ["--output", f"{folder}/cdk.out"]
+        command += [] if assembly else ["--output", str(synthesized)]
         try:
             cdk.run(place, command, report=report, assembly=assembly)
         except cdk.CdkFailed as exc:
             _fail(place, began, said=str(exc))
         found: dict[str, str] = next(iter(json.loads(written.read_text()).values()))
-    _verify(place, found)
+        _verify(place, found, _deployed(synthesized))
     web.publish(found)
     outputs.write(place.cloud, found)
     return found
@@ -111,14 +119,25 @@ def _fail(place: Place, began: datetime, *, said: str) -> NoReturn:
             fail(f"Nothing was deployed; the stack is {state or 'not there'}.{why}")
 
 
-def _verify(place: Place, found: dict[str, str]) -> None:
+def _deployed(assembly: Path) -> dict[str, Path]:
+    """The bundles that an assembly holds, by function: what was deployed, whatever was built since."""
+    template = json.loads((assembly / "CollectionsStack.template.json").read_text())
+    functions = (each for each in template["Resources"].values() if each["Type"] == "AWS::Lambda::Function")
+    return {
+        function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: assembly
+        / function["Metadata"]["aws:asset:path"]
+        for function in functions
+    }
+
+
+def _verify(place: Place, found: dict[str, str], folders: Mapping[str, Path]) -> None:
     """That each function runs what was deployed, and that everything works as seen from here."""
-    wanted = {name: versions.of_bundle(place.bundles / name) for name in bundle.FUNCTIONS}
+    wanted = {name: versions.of_bundle(folder) for name, folder in folders.items()}
     looked = versions.look(found)
     # CloudFormation changes what differs from what it deployed itself, and knows nothing of code-only deployments.
     for name in sorted(name for name, said in looked.versions.items() if said != wanted[name]):
         say(f"[yellow]{name} ran {versions.words(looked.versions[name])}, put there without the stack: replaced.[/]")
-        code_only.put(name, place.bundles / name, found)
+        code_only.put(name, folders[name], found)
         looked = versions.look(found)
     problems = [*looked.problems]
     for name, said in looked.versions.items():
@@ -156,9 +175,9 @@ def synthesize(cloud: Cloud = "local", environment: Environment = "dev", context
     """Write the template. For AWS this needs no account and no network once the bundles are built."""
     name = cloud_name(cloud)
     place = _place_to_look_at(name, environment, context)
-    _build_for(place)
     folder = "cdk.out" if name == "aws" else "build/cdk.out-local"
-    cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
+    with locks.held(ROOT / folder), _bundles_for(place):
+        cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
     say(f"[green]✓[/] {folder}/CollectionsStack.template.json")
 
 
@@ -167,7 +186,6 @@ def show_changes(cloud: Cloud = "local", environment: Environment = "dev", conte
     """Show what a deployment would change."""
     place = _place(cloud_name(cloud), environment, context)
     _check_bootstrapped(place)
-    _build_for(place)
     with _synthesized(place) as assembly:
         cdk.run_or_fail(place, ["diff"], assembly=assembly)
 
@@ -185,7 +203,6 @@ def deploy_and_tell(
     _check_bootstrapped(place)
     # What is deployed is what was there when the question was asked, not what is edited meanwhile.
     fingerprint = _fingerprint(place)
-    _build_for(place)
     with _synthesized(place) as assembly:
         lambda_quota.check(place, assembly)
         cdk.run_or_fail(place, ["diff"], assembly=assembly)
@@ -269,9 +286,10 @@ def _resources(place: Place) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def _synthesized(place: Place) -> Iterator[Path]:
-    """One assembly: what is shown is what is deployed, and nothing that is edited meanwhile."""
+    """One assembly, its bundles in it: what is shown is what is deployed, and nothing that is edited meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
-        cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
+        with _bundles_for(place):
+            cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
         yield Path(folder)
 
 

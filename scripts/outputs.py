@@ -1,6 +1,7 @@
 """What a deployed stack is called and where it answers: `.local-outputs.json` and `.aws-outputs.json`, same keys."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,7 @@ def path(cloud: CloudName) -> Path:
 
 def write(cloud: CloudName, outputs: dict[str, str]) -> None:
     """Replace the file in one step: nobody ever reads half of it."""
-    temporary = path(cloud).with_suffix(".tmp")
+    temporary = path(cloud).with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(outputs, indent=2, sort_keys=True) + "\n")
     temporary.replace(path(cloud))
 

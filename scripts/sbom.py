@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from scripts import locks
 from scripts.bootstrap import NODE_PROJECTS, VENV
 from scripts.bundle import ROOT
 from scripts.console import fail, say
@@ -21,12 +22,13 @@ _FOLDER = ROOT / "build" / "sbom"
 
 
 def main() -> None:
-    _FOLDER.mkdir(parents=True, exist_ok=True)
-    _python("development", "environment", str(VENV))
-    for locked in sorted(ROOT.glob("lambdas/*/requirements.txt")):
-        _python(f"lambda-{locked.parent.name}", "requirements", str(locked))
-    for folder, _, _ in NODE_PROJECTS:
-        _node(folder)
+    with locks.held(_FOLDER):
+        _FOLDER.mkdir(exist_ok=True)
+        _python("development", "environment", str(VENV))
+        for locked in sorted(ROOT.glob("lambdas/*/requirements.txt")):
+            _python(f"lambda-{locked.parent.name}", "requirements", str(locked))
+        for folder, _, _ in NODE_PROJECTS:
+            _node(folder)
 
 
 def _python(name: str, kind: str, source: str) -> None:

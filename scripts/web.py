@@ -1,17 +1,18 @@
 """The front end: built from `web/` when that changed, published to its bucket with a config.json of where it is."""
 
-import fcntl
 import gzip
 import hashlib
 import json
 import mimetypes
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scripts import outputs
+from scripts import locks, outputs
 from scripts.console import fail
 from scripts.users import Login
 
@@ -26,26 +27,26 @@ _ELSEWHERE = {"node_modules", "e2e", "bench"}
 _SCRIPT = re.compile(r'(?:src|href)="/(assets/[^"]+\.js)"')
 
 
-def build() -> Path:
-    """Build the front end, unless the last build was of the same sources. Returns its folder."""
-    BUILT.parent.mkdir(exist_ok=True)
-    # Two clouds that are deployed at the same time build it once.
-    with BUILT.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build()
+@contextmanager
+def built() -> Iterator[Path]:
+    """The built front end's folder, which nobody replaces meanwhile. Built unless the last build was of the same."""
+    with locks.held(BUILT):
+        _build()
+        yield BUILT
 
 
-def _build() -> Path:
+def _build() -> None:
     stamp = BUILT.with_suffix(".digest")
     wanted = _digest()
     if BUILT.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return BUILT
+        return
+    # Written last: Vite empties the folder first, and may be killed in between.
+    stamp.unlink(missing_ok=True)
     command = ["npm", "run", "--silent", "build"]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode:
         fail(f"The front end cannot be built:\n{done.stdout}{done.stderr}")
     stamp.write_text(wanted)
-    return BUILT
 
 
 def _digest() -> str:
@@ -59,15 +60,16 @@ def _digest() -> str:
 
 def first_script_bytes() -> int:
     """What of the built page's JavaScript is loaded before anything can be seen: bytes, gzipped as CloudFront does."""
-    folder = build()
-    names = set(_SCRIPT.findall((folder / "index.html").read_text()))
-    return sum(len(gzip.compress((folder / name).read_bytes(), 6)) for name in names)
+    with built() as folder:
+        names = set(_SCRIPT.findall((folder / "index.html").read_text()))
+        return sum(len(gzip.compress((folder / name).read_bytes(), 6)) for name in names)
 
 
 def publish(found: dict[str, str]) -> int:
     """Upload the front end. Returns the number of files."""
-    folder = build()
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    with built() as folder:
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
     for name, body in files.items():
         _put(found, name, body)
     publish_config(found)

@@ -151,6 +151,20 @@ def test_the_newest_backup_comes_back_when_that_is_meant(url: str) -> None:
     assert (kept, items(url)) == (7, 2)
 
 
+def test_a_backup_can_be_tried_out_and_writes_nothing_then(url: str, tmp_path: Path) -> None:
+    given_items(url, 3)
+    dump = tmp_path / "elsewhere" / "full.dump"
+
+    dry, named = run("backup", "--dry-run"), run("backup", "--file", str(dump), "--dry-run")
+
+    assert (dry.exit_code, named.exit_code) == (0, 0), dry.output
+    assert "with 3 items" in dry.output
+    assert "full.dump" in named.output
+    assert "Nothing was changed." in dry.output
+    assert not paths.BACKUPS.exists()
+    assert not dump.parent.exists()
+
+
 def test_without_a_backup_there_is_nothing_to_restore(url: str) -> None:
     answer = run("restore", "--yes")
 

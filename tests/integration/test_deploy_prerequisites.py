@@ -1,7 +1,6 @@
 """What a deployment to AWS looks for before it builds anything for minutes, and before it asks."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +40,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would take long, in its order."""
     steps: list[str] = []
 
-    @contextmanager
-    def synthesized(place: cdk.Place) -> Iterator[Path]:
-        steps.append("synthesis")
-        yield Path("assembly")
-
     def run_or_fail(place: cdk.Place, command: Sequence[str], *, assembly: Path | None = None) -> None:
         steps.append(command[0])
 
     monkeypatch.setattr(deploy, "build", lambda cloud: steps.append("bundles"))
-    monkeypatch.setattr(deploy, "_synthesized", synthesized)
     monkeypatch.setattr(cdk, "run_or_fail", run_or_fail)
     return steps
 
@@ -79,7 +72,7 @@ def test_without_room_for_reservations_nobody_is_asked_and_nothing_deployed(
     boto3.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="21", Type="String")
 
     def no_room(place: cdk.Place, assembly: Path) -> Any:
-        assert (place.cloud, place.region, assembly) == ("aws", REGION, Path("assembly"))
+        assert (place.cloud, place.region) == ("aws", REGION)
         raise typer.Exit(1)
 
     monkeypatch.setattr(lambda_quota, "check", no_room)
@@ -87,4 +80,4 @@ def test_without_room_for_reservations_nobody_is_asked_and_nothing_deployed(
     answer = CliRunner().invoke(deploy.app, ["deploy", "--cloud", "aws", "--yes"])
 
     assert answer.exit_code == 1
-    assert done == ["bundles", "synthesis"]
+    assert done == ["bundles", "synth"]

@@ -1,10 +1,13 @@
 """What a search says beyond the order: fusion by scores, evidence, marks, matched words, similar items, type-ahead."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.analysis import store as analysis_store
 from app.analysis.models import AnalysisDocument, ImageDetails, ProviderAnswer
@@ -285,6 +288,47 @@ def test_tags_and_categories_come_before_words_and_each_most_frequent_first(
         Suggestion("lemon", "term", 2),
         Suggestion("lentils", "term", 1),
     ]
+
+
+def test_of_two_that_differ_in_capitals_the_more_frequent_is_offered(database_pool: Database, user_id: UUID) -> None:
+    for tags in (["Zoo"], ["zoo"], ["zoo"], ["ZOO"]):
+        add(database_pool, user_id, "Elephant", tags=tags)
+
+    assert SuggestionStore(database_pool).complete(user_id, "zo", limit=10) == [Suggestion("zoo", "tag", 2)]
+
+
+TAGS = st.lists(
+    st.sampled_from(
+        ["Öl", "ölig", "Summer day", "summer", "midsummer", "a_b", "100%", "%", "straße", "字", "zoo", "Zoo"]
+    ),
+    unique=True,
+    max_size=5,
+)
+
+
+@settings(max_examples=25)
+@given(
+    kept=st.lists(TAGS, max_size=5),
+    deleted=st.lists(TAGS, max_size=5),
+    part=st.sampled_from(["ö", "sum", "a_", "%", "ß", "字", "z"]),
+)
+def test_tags_by_a_part_are_those_of_the_items_that_are_there(
+    database_pool: Database, kept: list[list[str]], deleted: list[list[str]], part: str
+) -> None:
+    user_id, items = uuid4(), ItemStore(database_pool)
+    for tags in (*kept, *deleted):
+        item_id = uuid4()
+        items.add(NewItem(user_id, item_id, original_key(user_id, item_id, "image/png"), "a.png", "image/png", 1))
+        items.edit(user_id, item_id, {"tags": tags}, then=lambda _connection, _item: False)
+        if tags in deleted:
+            items.mark_deleted(user_id, item_id)
+    expected = Counter(tag for tags in kept if tags not in deleted for tag in tags if part in tag.lower())
+
+    found = SuggestionStore(database_pool).tags(user_id, part, limit=20)
+
+    assert {each.text: each.count for each in found} == expected
+    order = [(not each.text.lower().startswith(part), -each.count) for each in found]
+    assert order == sorted(order)
 
 
 def test_wildcards_are_letters_to_type_ahead(database_pool: Database, user_id: UUID) -> None:
