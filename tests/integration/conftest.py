@@ -3,10 +3,13 @@
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
 import boto3
+import botocore.loaders
+import botocore.session
 import psycopg
 import pytest
 from moto import mock_aws
@@ -26,6 +29,9 @@ with warnings.catch_warnings():
 
 DATABASE = "collections_under_test"
 REGION = "eu-central-1"
+
+# Every session of boto3 reads anew what AWS's services offer, which takes it longer than most tests take.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 
 @pytest.fixture(scope="session")

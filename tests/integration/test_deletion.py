@@ -77,8 +77,15 @@ class Cloud:
         return lambda key: self.closed.append(key["connection_id"]["S"])
 
 
+@pytest.fixture(scope="module")
+def pool(s3_client: Any) -> str:
+    """A user pool for all tests: making its key takes longer than most of them."""
+    made = boto3.client("cognito-idp").create_user_pool(PoolName="people", UsernameAttributes=["email"])
+    return str(made["UserPool"]["Id"])
+
+
 @pytest.fixture
-def cloud(s3_client: Any, bucket_name: str) -> Iterator[Cloud]:
+def cloud(s3_client: Any, bucket_name: str, pool: str) -> Iterator[Cloud]:
     s3_client.put_bucket_versioning(Bucket=bucket_name, VersioningConfiguration={"Status": "Enabled"})
     client = boto3.client("dynamodb")
     for table, (keys, _) in TABLES.items():
@@ -97,9 +104,7 @@ def cloud(s3_client: Any, bucket_name: str) -> Iterator[Cloud]:
             BillingMode="PAY_PER_REQUEST",
             **({"GlobalSecondaryIndexes": [index]} if table == "connections" else {}),
         )
-    cognito = boto3.client("cognito-idp")
-    pool = cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])["UserPool"]["Id"]
-    yield Cloud(s3_client, bucket_name, client, cognito, pool, closed=[])
+    yield Cloud(s3_client, bucket_name, client, boto3.client("cognito-idp"), pool, closed=[])
     for table in TABLES:
         client.delete_table(TableName=table)
 
@@ -162,8 +167,9 @@ def put_conversation(user_id: UUID, *, cloud: Cloud) -> None:
         "answers": [{"id": f"idempotency#{user_id}#{n}"} for n in range(2)],
     }
     for table, entries in rows.items():
-        for entry in entries:
-            cloud.dynamodb.put_item(TableName=table, Item={name: {"S": value} for name, value in entry.items()})
+        puts = [{"PutRequest": {"Item": {name: {"S": value} for name, value in entry.items()}}} for entry in entries]
+        for start in range(0, len(puts), 25):  # so many at once, and no more
+            cloud.dynamodb.batch_write_item(RequestItems={table: puts[start : start + 25]})
 
 
 @pytest.fixture
@@ -204,8 +210,8 @@ def everything_of(user_id: UUID, *, cloud: Cloud, owner: psycopg.Connection) -> 
         found["s3"] += sum(str(user_id) in entry["Key"] for entry in versions)
     uploads = cloud.s3.list_multipart_uploads(Bucket=cloud.bucket).get("Uploads", [])
     found["uploads"] = sum(str(user_id) in upload["Key"] for upload in uploads)
-    people = cloud.cognito.list_users(UserPoolId=cloud.pool)["Users"]
-    found["cognito"] = sum(person["Username"] == str(user_id) for person in people)
+    people = cloud.cognito.get_paginator("list_users").paginate(UserPoolId=cloud.pool)
+    found["cognito"] = sum(person["Username"] == str(user_id) for page in people for person in page["Users"])
     return found
 
 

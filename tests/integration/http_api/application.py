@@ -156,7 +156,7 @@ class User:
 
 def given_account(user: User) -> User:
     """Somebody whom the user pool knows too."""
-    created = boto3.client("cognito-idp").admin_create_user(
+    created = aws.client("cognito-idp").admin_create_user(
         UserPoolId=wiring.account_settings().cognito_user_pool_id, Username=f"{uuid4()}@example.com"
     )["User"]
     return User(user.http, user.pool, UUID(created["Username"]))
@@ -189,7 +189,7 @@ def create_tables() -> None:
 
 
 def objects_of(user: User) -> list[str]:
-    answer = boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=str(user.user_id))
+    answer = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=str(user.user_id))
     return [entry["Key"] for entry in answer.get("Contents", [])]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -109,9 +110,11 @@ def reconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None
 
 
 @pytest.fixture(scope="module")
-def http(environment: pytest.MonkeyPatch) -> TestClient:
-    # Behind one gateway, as they are for callers.
-    return TestClient(assemble((*api.ROUTERS, *chat_api.ROUTERS)), raise_server_exceptions=False)
+def http(environment: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    # Behind one gateway, as they are for callers. Entered, it keeps one event loop, and starts none for each request.
+    application = assemble((*api.ROUTERS, *chat_api.ROUTERS))
+    with TestClient(application, raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="package")
@@ -129,9 +132,16 @@ def chat_function(
     environment: pytest.MonkeyPatch, chat_handler: Callable[[Any, Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[InvokedHere]:
     """The function that answers, on this machine."""
-    invoked = InvokedHere(chat_handler)
+    with answering(chat_handler, monkeypatch) as invoked:
+        yield invoked
+
+
+@contextmanager
+def answering(handler: Callable[[Any, Any], Any], patch: pytest.MonkeyPatch) -> Iterator[InvokedHere]:
+    """Has this handler answer, and waits in the end until it has."""
+    invoked = InvokedHere(handler)
     function = ChatFunction(lambda: invoked, "chat-under-test")
-    monkeypatch.setattr(wiring, "chat_function", lambda _waits_s=None: function)
+    patch.setattr(wiring, "chat_function", lambda _waits_s=None: function)
     yield invoked
     invoked.finish()
 
@@ -160,9 +170,15 @@ def own(owner: psycopg.Connection, user: User, published: RecordingEvents, chat_
     return given_belongings(owner, user)
 
 
-@pytest.fixture
-def theirs(
-    owner: psycopg.Connection, stranger: User, published: RecordingEvents, chat_function: InvokedHere
-) -> Belongings:
-    """Somebody else who has."""
-    return given_belongings(owner, stranger)
+@pytest.fixture(scope="module")
+def theirs(owner_url: str, http: TestClient, pool: Pool, chat_handler: Callable[[Any, Any], Any]) -> Belongings:
+    """Somebody else who has. The same for all tests of a module: none of them may change anything of theirs."""
+    embedder, events = Embedder(), RecordingEvents()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        answering(chat_handler, patch),
+        psycopg.connect(owner_url, autocommit=True) as owner,
+    ):
+        patch.setattr(wiring, "embedder", lambda: embedder)
+        patch.setattr(wiring, "events", lambda: events)
+        return given_belongings(owner, User(http, pool))

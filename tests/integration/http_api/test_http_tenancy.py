@@ -14,8 +14,8 @@ import pytest
 from app.platform import wiring
 from app.search.query_vectors import QueryVectors
 from tests.fakes import RecordingEvents
-from tests.integration.http_api.application import REQUESTS, Embedder
-from tests.integration.http_api.belongings import Belongings, recorded
+from tests.integration.http_api.application import REQUESTS, Embedder, User
+from tests.integration.http_api.belongings import Belongings, given_belongings, recorded
 from tests.integration.http_api.operations import KEY, OPERATIONS, UNKNOWN, Operation, cursors_of, every_operation
 
 # Words, numbers, choices and times: nothing in them names anything of anybody.
@@ -155,8 +155,9 @@ def test_what_is_ones_own_holds_nothing_of_somebody_elses(
     ids=lambda each: each.spec["operationId"],
 )
 def test_the_key_of_somebody_elses_request_repeats_nothing(
-    operation: Operation, own: Belongings, theirs: Belongings
+    operation: Operation, owner: psycopg.Connection, own: Belongings, stranger: User
 ) -> None:
+    theirs = given_belongings(owner, stranger)
     key = {KEY: f"key-{uuid4()}"}
     operation.call(theirs.user, key, theirs.values)
     again = operation.call(theirs.user, key, theirs.values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ _SETTINGS = StageSettings(queue_url="none")
 _LOCAL = LocalEmbedder()
 
 
+@cache
+def _embedded(*texts: str) -> list[list[float]]:
+    """By the local model, once: every test migrates the same collection."""
+    return _LOCAL.embed_documents(texts)
+
+
 class CountedEmbedder:
     """The local model, and how many texts it was given."""
 
@@ -43,10 +50,10 @@ class CountedEmbedder:
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         self.texts += len(texts)
-        return _LOCAL.embed_documents(texts)
+        return [*_embedded(*texts)]
 
     def embed_query(self, text: str) -> list[float]:
-        return _LOCAL.embed_query(text)
+        return _embedded(text)[0]
 
 
 @dataclass

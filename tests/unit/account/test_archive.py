@@ -18,12 +18,13 @@ GIB = 1024**3
 
 
 def packed(files: dict[str, bytes]) -> bytes:
-    body, directory = b"", b""
+    body, directory = bytearray(), bytearray()
     for name, content in files.items():
         told = {"crc": zlib.crc32(content), "size": len(content), "modified": MOMENT}
         directory += archive.directory_record(name, offset=len(body), **told)
         body += archive.file_header(name, **told) + content
-    return body + directory + archive.directory_end(files=len(files), size=len(directory), offset=len(body))
+    end = archive.directory_end(files=len(files), size=len(directory), offset=len(body))
+    return bytes(body + directory + end)
 
 
 def test_what_was_packed_comes_out_again() -> None:
