@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -127,10 +128,10 @@ def upload(folder: Path, api: httpx.Client, *, dry_run: bool, bar: Progress) -> 
         tally.moved = len(fresh)
         return tally
     task = bar.add_task("uploading", total=len(fresh))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with _bucket() as bucket, ThreadPoolExecutor(_AT_ONCE) as pool:
         for batch in _batches(iter(fresh.values()), _BATCH):
             prepared = _prepare(batch, api)
-            for problem in pool.map(_posted, batch, prepared):
+            for problem in pool.map(partial(_posted, bucket), batch, prepared):
                 tally.moved += problem is None
                 tally.failed += [problem] if problem else []
                 bar.advance(task)
@@ -153,7 +154,7 @@ def _prepare(batch: Sequence[Picture], api: httpx.Client) -> list[dict[str, Any]
     return prepared
 
 
-def _posted(picture: Picture, prepared: dict[str, Any]) -> str | None:
+def _posted(bucket: httpx.Client, picture: Picture, prepared: dict[str, Any]) -> str | None:
     """What went wrong, if anything did."""
     form = prepared["upload"]
     if form is None:
@@ -161,7 +162,7 @@ def _posted(picture: Picture, prepared: dict[str, Any]) -> str | None:
 
     def post() -> httpx.Response:
         with picture.path.open("rb") as file:
-            return httpx.post(form["url"], data=form["fields"], files={"file": (picture.path.name, file)}, timeout=300)
+            return bucket.post(form["url"], data=form["fields"], files={"file": (picture.path.name, file)}, timeout=300)
 
     try:
         _patiently(post)
@@ -188,7 +189,7 @@ def download(folder: Path, api: httpx.Client, *, dry_run: bool, bar: Progress) -
         folder.mkdir(parents=True, exist_ok=True)
     task = bar.add_task("downloading", total=_total(api))
     taken: set[str] = set()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with _bucket() as bucket, ThreadPoolExecutor(_AT_ONCE) as pool:
         # As many as a page has: their addresses are fresh.
         for page in _batches(originals(api), 100):
             wanted = [(original, _place(original, folder, taken)) for original in page]
@@ -198,7 +199,7 @@ def download(folder: Path, api: httpx.Client, *, dry_run: bool, bar: Progress) -
             if dry_run:
                 tally.moved += len(missing)
                 continue
-            for problem in pool.map(lambda pair: _fetched(*pair), missing):
+            for problem in pool.map(lambda pair: _fetched(bucket, *pair), missing):
                 tally.moved += problem is None
                 tally.failed += [problem] if problem else []
                 bar.advance(task)
@@ -222,20 +223,20 @@ def file_name(original: Original) -> str:
     return stem.encode()[:_NAME_MAX_BYTES].decode(errors="ignore") + dot + suffix[:20] if name else original.item_id
 
 
-def _fetched(original: Original, path: Path) -> str | None:
+def _fetched(bucket: httpx.Client, original: Original, path: Path) -> str | None:
     """What went wrong, if anything did."""
     try:
-        _fetch(original, path)
+        _fetch(bucket, original, path)
     except (httpx.HTTPError, TransferFailed, OSError) as exc:
         return f"{path.name}: {_reason(exc)}"
     return None
 
 
-def _fetch(original: Original, path: Path) -> None:
+def _fetch(bucket: httpx.Client, original: Original, path: Path) -> None:
     """Go on with what an interrupted download left, and let nobody see the file before it is whole and right."""
     part = path.with_name(f".{path.name}.part")
     for _ in range(2):
-        _patiently(lambda: _append(original, part))
+        _patiently(lambda: _append(bucket, original, part))
         if _is_there(part, original):
             part.replace(path)
             return
@@ -243,13 +244,13 @@ def _fetch(original: Original, path: Path) -> None:
     raise TransferFailed("its SHA-256 is not what the collection says")
 
 
-def _append(original: Original, part: Path) -> httpx.Response:
+def _append(bucket: httpx.Client, original: Original, part: Path) -> httpx.Response:
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     if have >= original.size > 0:
         part.unlink()
         headers = {}
-    with httpx.stream("GET", original.url, headers=headers, timeout=60) as answer:
+    with bucket.stream("GET", original.url, headers=headers, timeout=60) as answer:
         if answer.is_success:
             with part.open("ab" if answer.status_code == 206 else "wb") as file:
                 for chunk in answer.iter_bytes(_CHUNK):
@@ -266,6 +267,11 @@ def _is_there(path: Path, original: Original) -> bool:
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _bucket() -> httpx.Client:
+    """For links, which carry their own permission: it knows no token. One, so that its connections are used again."""
+    return httpx.Client(timeout=60)
 
 
 def originals(api: httpx.Client) -> Iterator[Original]:
