@@ -1,12 +1,13 @@
 """Answers made of quotations, for the local model: it says what stands where, and nothing else. Pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from app.analysis import glossary
 from app.chat import extracts
 from app.chat.extracts import Amount
 from app.chat.grounding import mark
@@ -38,6 +39,8 @@ class Found:
     summary: str
     lines: tuple[str, ...]
     similarity: float
+    # Words of the question that the search found it by.
+    matched: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> "Found":
@@ -50,6 +53,7 @@ class Found:
             summary=item["summary"],
             lines=tuple(item["lines"]),
             similarity=item["similarity"] or 0.0,
+            matched=tuple(item["matched_terms"]),
         )
 
     @property
@@ -75,8 +79,18 @@ class Found:
         """The days it names, or the one it is from."""
         return extracts.dates([*self.own_words.splitlines(), *self.lines]) or [self.day]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that it says."""
+        return self.headline, self.own_words, self.summary, self.category, *self.lines
+
     def support(self, topic: Sequence[str]) -> float:
-        return extracts.support(topic, self.headline, self.own_words, self.summary, self.category, *self.lines)
+        return extracts.support(topic, *self.texts)
+
+    def unnamed(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Those of these words that it neither says, in any language, nor was found by."""
+        texts = (*self.texts, *self.matched, *glossary.in_english(self.texts))
+        return tuple(word for word in words if not extracts.names(word, *texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +105,14 @@ class Said:
 NOTHING = Said(NOTHING_FOUND)
 
 
-def find(intent: Intent, found: Sequence[Found], *, before: Sequence[str] = ()) -> Said:
+def find(intent: Intent, found: Sequence[Found], *, before: Sequence[str] = (), meant: Collection[UUID] = ()) -> Said:
     """What the item that is most about the question says to it; of several that name all of it, each.
 
     Args:
         before: ids of the items that were spoken of last: where they answer, they are meant.
+        meant: those that a search for what `unnamed` returned has found.
     """
-    fitting = _fitting(intent, found, before)
+    fitting = [item for item in _fitting(intent, found, before) if _is_meant(intent, item, meant)]
     if not fitting:
         return NOTHING
     told = [(item, _told(intent, item)) for item in fitting]
@@ -141,6 +156,28 @@ def _fitting(intent: Intent, found: Sequence[Found], before: Sequence[str]) -> l
         key=lambda pair: -pair[0],
     )
     return [item for _, item in ranked if is_supported(intent, item)]
+
+
+def unnamed(intent: Intent, found: Sequence[Found], *, before: Sequence[str] = ()) -> tuple[str, ...]:
+    """What the question narrows to ("tokyo" of a flight to Tokyo), if no item that is about its kind says it."""
+    fitting = _fitting(intent, found, before)
+    if not fitting or any(_is_meant(intent, item) for item in fitting):
+        return ()
+    return fitting[0].unnamed(intent.narrowed_to)
+
+
+def is_found_by_meaning(item: Found, words: Sequence[str]) -> bool:
+    """Whether a search for these words alone, which an item does not say, found it for good reason."""
+    return item.similarity >= _NEAR_WITH_SUPPORT or len(item.matched) >= len(words)
+
+
+def _is_meant(intent: Intent, item: Found, meant: Collection[UUID] = ()) -> bool:
+    """Whether it is of the kind that is asked for and of what that is narrowed to: one of two words is not enough."""
+    if intent.refers or not intent.narrowed_to:
+        return True
+    kind = [word for word in intent.topic if word not in intent.narrowed_to]
+    is_of_kind = item.support(kind) >= _ENOUGH_SUPPORT or item.similarity >= _NEAR_ENOUGH
+    return is_of_kind and (item.item_id in meant or not item.unnamed(intent.narrowed_to))
 
 
 def is_supported(intent: Intent, item: Found) -> bool:

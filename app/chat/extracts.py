@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from itertools import takewhile
 
 from app.analysis import mentions
@@ -47,6 +48,9 @@ _ROUTE = re.compile(r"^(?:head|turn|go|walk|take|follow|keep|cross|continue)\b|\
 _NEAR = 2
 # And between an hour and the day that it is of.
 _SAME_DAY = 6
+_LETTERS = re.compile(r"[^\W\d_]{5,}")
+# "lisbn" is Lisbon, "dishwasher" no washing machine.
+_SAME_WORD = 0.85
 _SENTENCE_END = re.compile(r"[.!?:]$")
 _UNFINISHED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|and|or|of|the|an?|to|for|with|from|by|at|in|on)$")
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
@@ -123,6 +127,13 @@ def support(topic: Iterable[str], *texts: str) -> float:
     """The share of the topic's words that the texts hold, 0..1; 1 for a topic without words."""
     stems = {stem(word) for word in topic}
     return len(matches(stems, " ".join(texts))) / len(stems) if stems else 1.0
+
+
+def names(word: str, *texts: str) -> bool:
+    """Whether the texts have this word, also misspelt by a letter or two: what was typed, and what was read."""
+    if support([word], *texts):
+        return True
+    return bool(get_close_matches(word, _LETTERS.findall(" ".join(texts).casefold()), n=1, cutoff=_SAME_WORD))
 
 
 def best(

@@ -39,6 +39,7 @@ _PHRASES = (
     (r"\bund\b", "and"),
     (r"\bin\b", "in"),
     (r"\bfür\b", "for"),
+    (r"\bnach\b", "to"),
     (r"\bvon\b", "of"),
     (
         r"\b(?:der|die|das|den|dem|des|ein|eine|einen|einer|hat|haben|habe|ist|sind|war|waren|ich|mein|meine|meinen|"

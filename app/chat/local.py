@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -61,10 +61,26 @@ class _Exchange:
     @property
     def items(self) -> list[Found]:
         """Every item returned, once, in order."""
-        found = {
-            item["item_id"]: Found.read(item) for _, artifact in self.returned for item in artifact.get("items", [])
-        }
+        returned = (each for each in self.returned if each is not self.checked)
+        found = {item["item_id"]: Found.read(item) for _, artifact in returned for item in artifact.get("items", [])}
         return list(found.values())
+
+    @property
+    def checked(self) -> tuple[str, Mapping[str, Any]] | None:
+        """The second search, where the first one found something: it only tells which of that is meant."""
+        searches = [each for each in self.returned if each[0] == "search_collection"]
+        is_check = self.intent.kind is Kind.FIND and len(searches) > 1 and searches[0][1].get("items")
+        return searches[-1] if is_check else None
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        return answers.unnamed(self.intent, self.items, before=self.about)
+
+    @property
+    def meant(self) -> frozenset[UUID]:
+        """Items that a search for what they do not say has found."""
+        found = map(Found.read, self.checked[1].get("items", []) if self.checked else [])
+        return frozenset(item.item_id for item in found if answers.is_found_by_meaning(item, self.unnamed))
 
 
 class LocalChatModel(BaseChatModel):
@@ -209,11 +225,15 @@ def _search(intent: Intent) -> dict[str, Any]:
 
 def _second_calls(exchange: _Exchange) -> list[Call]:
     """What brought nothing is looked for once more, in other words: without the category, which is a guess, or by the
-    topic alone."""
+    topic alone. What brought something that does not say which is meant ("to Tokyo") is held against a search for
+    that."""
     intent = exchange.intent
     searched = [artifact for name, artifact in exchange.returned if name == "search_collection"]
-    if len(searched) != 1 or searched[0].get("items"):
+    if len(searched) != 1:
         return []
+    if searched[0].get("items"):
+        which = exchange.unnamed if intent.kind is Kind.FIND else ()
+        return [("search_collection", {"query": " ".join(which)})] if which else []
     topic = " ".join(intent.topic)
     if intent.kind is Kind.FIND:
         return [("search_collection", {"query": topic})] if topic and topic != intent.text else []
@@ -243,4 +263,4 @@ def _answer(exchange: _Exchange) -> Said:
         case Kind.LIST | Kind.COUNT:
             return answers.listing(intent, items)
         case _:
-            return answers.find(intent, items, before=exchange.about)
+            return answers.find(intent, items, before=exchange.about, meant=exchange.meant)

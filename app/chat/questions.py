@@ -67,6 +67,16 @@ class Intent:
         """What to search for."""
         return (" ".join(self.topic) if self.refers else "") or self.text
 
+    @property
+    def narrowed_to(self) -> tuple[str, ...]:
+        """Which of its kind is meant ("tokyo" of a flight to Tokyo), where there is a kind beside it ("flight").
+
+        Whoever says more describes: no single word of that has to be there.
+        """
+        said = set(_narrowing(self.text)) if len(self.topic) <= _FEW_WORDS else set()
+        which = tuple(word for word in self.topic if word in said)
+        return which if len(which) < len(self.topic) else ()
+
     def as_dict(self) -> dict[str, Any]:
         """To be kept with the answer, for the next question."""
         return {
@@ -201,6 +211,21 @@ _MONTHS = (
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})\b(?:\s+(20\d\d))?")
 _YEAR = re.compile(r"\bin (20\d\d)\b")
 
+# What stands behind these says which of its kind is meant: the flight to Tokyo, the code of the safe.
+_BEHIND = r"\b(?:at|for|from|in|of|to|with(?= (?:the|my|our|your|an?)\b))"
+_NARROWED = re.compile(
+    rf"{_BEHIND} (?:(?:the|my|our|your|an?) )?([\w'’-]+(?: (?!{_BEHIND}\b|(?:on|by|and|or)\b)[\w'’-]+)?)"
+)
+# "What do I have to bring": no place.
+_TO_DO = re.compile(r"\b(?:need|want|have|has|had|going|able|allowed|supposed|how|what|where|when|whom?) to\b")
+# A name is one wherever it stands ("the Tokyo flight"); at the beginning of a sentence everything is capital.
+_NAME = re.compile(r"(?<![.!?:] )(?<!^)\b[A-ZÄÖÜ][\w'’-]*")
+_FEW_WORDS = 3
+_TIMES = _words("""
+    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow morning afternoon evening night
+    noon midnight week weekend month year
+""")
+
 _STOP = _words("""
     a about after again all already also am an and any anything are as at be been before being both but by can
     come could day did do does doing done each else ever every everything few find for from get give go goes got
@@ -244,6 +269,18 @@ def words_of(text: str) -> tuple[str, ...]:
     found = (word.removesuffix("'s").removesuffix("’s") for word in _WORD.findall(text.casefold()))
     said = tuple(dict.fromkeys(word for word in found if word.replace("'", "").replace("’", "") not in _STOP))
     return tuple(word for word in said if word not in _ASKED_OF_ITEMS) or said
+
+
+def _narrowing(text: str) -> tuple[str, ...]:
+    """The words that say which of its kind is meant. A day says when, and a kind of item ("on the ticket") is none."""
+    plain = _TO_DO.sub(" ", " ".join(text.casefold().split()))
+    said = (*_NARROWED.findall(plain), *_NAME.findall(text))
+    return tuple(word for part in said for word in words_of(part) if not _is_general(word))
+
+
+def _is_general(word: str) -> bool:
+    is_time = word in _TIMES or word in _MONTHS or word[0].isdigit()
+    return is_time or any(pattern.fullmatch(word) for pattern in _CATEGORY_PATTERNS.values())
 
 
 def _alone(text: str, plain: str) -> Intent:

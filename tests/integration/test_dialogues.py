@@ -89,7 +89,7 @@ def test_conversations_are_as_good_as_they_were(scored: list[Scored]) -> None:
     assert found["precision"] >= 0.95
     assert found["recall"] >= 0.95
     assert found["facts"] >= 0.95
-    assert found["abstention"]["true_rate"] >= 0.85
+    assert found["abstention"]["true_rate"] >= 0.95
     assert found["abstention"]["false_rate"] <= 0.05
 
 

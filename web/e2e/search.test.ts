@@ -20,6 +20,22 @@ it("marks why it matched and shows scores on demand", async () => {
   expect(complaints()).toEqual([]);
 });
 
+it.each([360, 390])("says how many on one line, beside how it was searched (%o wide)", async (width) => {
+  const page = await signedIn(person, { width, height: 844 });
+  await page.locator("#q").fill("red lentil soup");
+  await page.keyboard.press("Enter");
+
+  await page.getByRole("heading", { name: /Results for/ }).waitFor();
+  const count = page.getByText(/^\d pictures?/);
+  await count.waitFor();
+  const [told, chosen] = [await count.boundingBox(), await page.getByLabel("Search by").boundingBox()];
+  const lineHeight = await count.evaluate((element) => parseFloat(getComputedStyle(element).lineHeight));
+  expect(told?.height).toBeLessThan(1.5 * lineHeight);
+  const middle = (chosen?.y ?? NaN) + (chosen?.height ?? NaN) / 2;
+  expect(Math.abs((told?.y ?? NaN) + (told?.height ?? NaN) / 2 - middle)).toBeLessThan(lineHeight / 2);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+});
+
 it("says so when nothing answers, and offers a way on", async () => {
   const page = await signedIn(person);
   await page.locator("#q").fill("quantum chromodynamics lecture");

@@ -1,12 +1,15 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { t } from "./i18n";
 import { usePlatform } from "./platform/context";
 import { Toasts, tellProblem } from "./ui/toasts";
+import { countShared } from "./upload/shared";
 
 /** Before signing in. */
 export function Welcome({ problem }: { problem: string | null }) {
   const { session, config } = usePlatform();
   const [isBusy, setBusy] = useState(false);
+  const [shared, setShared] = useState(0);
+  useEffect(() => void countShared().then(setShared).catch(tellProblem), []);
   const run = (signIn: () => Promise<void>) => {
     setBusy(true);
     signIn()
@@ -27,6 +30,11 @@ export function Welcome({ problem }: { problem: string | null }) {
         {problem && (
           <p role="alert" className="mt-6 rounded-2xl bg-danger-tint px-4 py-3">
             {problem}
+          </p>
+        )}
+        {shared > 0 && (
+          <p role="status" className="mt-6 rounded-2xl bg-tint px-4 py-3">
+            {t("welcome.shared", { count: shared })}
           </p>
         )}
         <div className="mt-8 flex flex-wrap gap-3">

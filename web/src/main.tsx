@@ -12,7 +12,7 @@ import { Session } from "./platform/session";
 import { applyTheme } from "./platform/theme";
 import { router } from "./routes";
 import "./styles.css";
-import { toast } from "./ui/toasts";
+import { tellProblem, toast } from "./ui/toasts";
 import { takeShared } from "./upload/shared";
 import { IndexedDbShelf } from "./upload/shelf";
 import { Uploads } from "./upload/uploads";
@@ -90,7 +90,7 @@ function Inside() {
 function enter({ session, live, uploads }: Platform): () => void {
   void live.start();
   void uploads.resume(session.userId).then((count) => count > 0 && toast(t("upload.resumed", { count })));
-  void takeShared().then((files) => uploads.add(files));
+  void takeShared((files) => uploads.add(files)).catch(tellProblem);
   return () => {
     live.stop();
     queries.clear();

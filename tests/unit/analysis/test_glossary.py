@@ -12,6 +12,7 @@ from app.analysis.glossary import in_english
         (["APOTHEKE am Markt"], ["pharmacy"]),
         (["箱根の温泉旅館"], ["hot spring bath", "traditional inn", "travel"]),
         (["a day at the onsen", "another onsen"], ["hot spring bath"]),
+        (["Hamburg - København"], ["Copenhagen"]),
         (["桜"], ["cherry blossom", "flowers"]),
         (["coucher de soleil sur la plage"], ["sunset", "beach"]),
         (["conserves and sushirolls"], []),

@@ -6,7 +6,7 @@ from uuid import uuid4
 from app.chat import answers
 from app.chat.answers import LOOKED_AT, Found
 from app.chat.models import NOTHING_FOUND
-from app.chat.questions import Intent, Wanted
+from app.chat.questions import Intent, Wanted, understand
 
 
 def receipt(name: str, total: str, *lines: str) -> Found:
@@ -65,3 +65,41 @@ def test_a_new_subject_without_what_was_wanted_is_quoted_as_it_stands() -> None:
     asked = Intent("", wanted=Wanted.WHEN, topic=("cellar", "storage"), inherits=True)
 
     assert "“Cellar storage 15.00”" in answers.find(asked, [letter]).text
+
+
+GATE = Found(uuid4(), "Notice", "document", date(2026, 4, 1), "", "", ("Notice", "Gate code 4417"), 0.33)
+
+
+def test_one_of_a_kind_is_no_answer_to_a_question_about_another() -> None:
+    asked = understand("What is the code of the safe?", None)
+
+    assert answers.find(asked, [GATE]).text == NOTHING_FOUND
+    assert answers.unnamed(asked, [GATE]) == ("safe",)
+    assert "4417" in answers.find(understand("What is the code of the gate?", None), [GATE]).text
+
+
+def test_what_has_only_the_name_is_no_answer_either() -> None:
+    flyer = Found(uuid4(), "Flyer", "poster", date(2026, 4, 1), "", "", ("say SAFE OPEN",), 0.3)
+
+    assert answers.find(understand("the code of the safe", None), [GATE, flyer]).text == NOTHING_FOUND
+
+
+def test_what_a_search_for_the_name_finds_is_meant() -> None:
+    asked = understand("What is the code of the entrance?", None)
+
+    assert answers.find(asked, [GATE]).text == NOTHING_FOUND
+    assert "4417" in answers.find(asked, [GATE], meant={GATE.item_id}).text
+
+
+def test_a_name_counts_in_another_language_and_with_a_letter_missing() -> None:
+    ticket = Found(uuid4(), "Ticket", "ticket", date(2026, 4, 1), "", "", ("Train", "København H", "07:53"), 0.4)
+
+    for question in ("When does my train to Copenhagen leave?", "train to Kobenhavn", "train to københavn"):
+        assert answers.unnamed(understand(question, None), [ticket]) == (), question
+    assert answers.unnamed(understand("When does my train to Berlin leave?", None), [ticket]) == ("berlin",)
+
+
+def test_what_was_found_by_the_word_of_the_question_has_its_name() -> None:
+    parcel = Found(uuid4(), "Parcel", "document", date(2026, 4, 1), "", "", ("pickup code 12",), 0.3, ("package",))
+
+    assert answers.unnamed(understand("the pickup code of the package", None), [parcel]) == ()

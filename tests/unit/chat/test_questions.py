@@ -153,3 +153,27 @@ def test_the_other_one_is_a_choice(follow_up: str) -> None:
 
 def test_other_things_are_no_choice() -> None:
     assert asked("what other recipes do I have?").choice == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "which"),
+    [
+        ("when is my flight to Tokyo?", ("tokyo",)),
+        ("what is the code of the safe", ("safe",)),
+        ("When does my train from Hamburg to Vienna leave?", ("hamburg", "vienna")),
+        ("which seat do I have on the train to vienna", ("vienna",)),
+        ("When does the Berlin train leave?", ("berlin",)),
+        ("my appointment with the lawyer", ("lawyer",)),
+        # Nothing beside it that it could narrow.
+        ("how much did I pay for bread", ()),
+        ("what is the address of the dentist", ()),
+        # What is to be done, when, and what an item is are no names of things.
+        ("what tools do I need to bring", ()),
+        ("the ferry in the morning", ()),
+        ("the sourdough loaf on the receipt", ()),
+        # Whoever says more describes.
+        ("boat trip to the island with our bikes and the dog", ()),
+    ],
+)
+def test_a_question_says_which_of_its_kind_it_means(question: str, which: tuple[str, ...]) -> None:
+    assert asked(question).narrowed_to == which

@@ -96,12 +96,13 @@ function statusOf({ status, error }: Item): string {
   return error ? `${words}: ${error.message}` : words;
 }
 
-const BADGE = "absolute inset-x-2 bottom-2 flex items-center gap-2 rounded-xl text-sm font-semibold text-ink";
+const BADGE =
+  "absolute inset-x-2 bottom-2 flex items-center gap-2 rounded-xl text-sm font-semibold text-ink max-sm:inset-x-1.5 max-sm:bottom-1.5 max-sm:gap-1.5 max-sm:text-xs";
 
 function Moving({ status }: { status: Item["status"] }) {
   return (
-    <span className={`${BADGE} bg-card/90 px-3 py-1.5`}>
-      <span className="size-2 animate-pulse rounded-full bg-accent" />
+    <span className={`${BADGE} bg-card/90 px-3 py-1.5 max-sm:px-2`}>
+      <span className="size-2 shrink-0 animate-pulse rounded-full bg-accent" />
       <span className="truncate">{t(`status.${status}`)}</span>
     </span>
   );

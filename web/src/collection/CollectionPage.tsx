@@ -102,10 +102,13 @@ export function CollectionPage() {
   );
 }
 
+/** Where fingers do it, nothing is dropped or pasted. */
+const isTouched = (): boolean => matchMedia("(hover: none)").matches;
+
 function Nothing({ filters, onClear }: { filters: Filters; onClear: () => void }) {
   if (!isNarrowed(filters)) {
     return (
-      <Empty title={t("collection.empty")} hint={t("collection.emptyHint")}>
+      <Empty title={t("collection.empty")} hint={t(isTouched() ? "collection.emptyHintTouch" : "collection.emptyHint")}>
         <AddButton />
       </Empty>
     );

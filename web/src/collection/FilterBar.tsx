@@ -34,7 +34,7 @@ export function FilterBar({
       {/* One line whatever comes: what is below must not move when the counts arrive. */}
       <div className="flex items-center gap-4 max-sm:-mx-3.5 max-sm:gap-2 max-sm:overflow-x-auto max-sm:px-3.5 max-sm:pb-1">
         <div
-          className="flex min-w-0 grow items-center gap-2 max-sm:contents sm:-m-1 sm:overflow-x-auto sm:p-1 sm:[scrollbar-width:none] [&>*]:shrink-0"
+          className="flex min-w-0 grow items-center gap-2 max-sm:contents sm:-m-1 sm:overflow-x-auto sm:p-1 sm:pr-6 sm:[mask-image:linear-gradient(to_left,transparent,black_1.5rem)] sm:[scrollbar-width:none] [&>*]:shrink-0"
           role="group"
           aria-label={t("collection.category")}
         >

@@ -10,6 +10,10 @@ export const en = {
   "welcome.title": "Everything you saved, found again.",
   "welcome.lead":
     "Receipts, recipes, tickets, the wifi password you photographed. Drop them in; Collections reads what is in each picture, and you search by words or by what you mean.",
+  "welcome.shared": {
+    one: "{count} shared picture waits: sign in to add it.",
+    other: "{count} shared pictures wait: sign in to add them.",
+  },
   "welcome.signIn": "Sign in",
   "welcome.signUp": "Create an account",
   "welcome.demo": "Open the demo collection",
@@ -43,7 +47,8 @@ export const en = {
   "search.vector": "Meaning",
   "search.agentic": "Several steps",
   "search.title": "Results for “{query}”",
-  "search.count": { one: "{count} picture in {ms} ms", other: "{count} pictures in {ms} ms" },
+  "search.count": { one: "{count} picture", other: "{count} pictures" },
+  "search.took": "in {ms} ms",
   "search.abstained": "Nothing in your collection answers “{query}”",
   "search.abstainedHint":
     "Rather than show pictures that only look alike, Collections says so. Try other words, or search by words alone.",
@@ -67,6 +72,7 @@ export const en = {
   "collection.count": { one: "{count} picture", other: "{count} pictures" },
   "collection.empty": "Nothing here yet",
   "collection.emptyHint": "Drop pictures anywhere on this page, paste a screenshot, or choose files.",
+  "collection.emptyHintTouch": "Choose pictures, take a photo, or share some here from another app.",
   "collection.nothing": "No picture has all of this",
   "collection.nothingHint": "Take one of the filters away.",
   "collection.clear": "Clear filters",

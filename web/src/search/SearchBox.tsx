@@ -64,7 +64,7 @@ export function SearchBox() {
         aria-controls={listId}
         aria-autocomplete="list"
         aria-activedescendant={shown && active >= 0 ? `${listId}-${active}` : undefined}
-        className="field min-h-11 pl-11"
+        className="field min-h-11 pl-11 placeholder-shown:text-ellipsis"
         placeholder={t("search.placeholder")}
         maxLength={LONGEST}
         autoComplete="off"

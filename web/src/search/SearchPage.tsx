@@ -37,10 +37,9 @@ export function SearchPage() {
     <>
       <div className="my-5 flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-2xl font-bold tracking-tight">{t("search.title", { query: q })}</h1>
-        <div className="flex items-center gap-3 text-sm text-soft">
-          <span aria-live="polite">
-            {found &&
-              t("search.count", { count: found.total_results, ms: Math.max(1, Math.round(found.retrieval_time_ms)) })}
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-2 text-sm text-soft max-sm:w-full">
+          <span aria-live="polite" className="whitespace-nowrap max-sm:grow">
+            {found && <Count found={found} />}
           </span>
           <select
             aria-label={t("search.mode")}
@@ -127,6 +126,17 @@ function useSearch({ q, category, tag, favorite, from, to }: Search, mode: Mode)
     staleTime: mode === "agentic" ? Infinity : 60_000,
     ...(mode === "agentic" && { retry: false }),
   });
+}
+
+/** How many, and how fast: on a phone there is no room for both. */
+function Count({ found }: { found: Schemas["SearchOut"] }) {
+  const ms = Math.max(1, Math.round(found.retrieval_time_ms));
+  return (
+    <>
+      {t("search.count", { count: found.total_results })}{" "}
+      <span className="max-sm:hidden">{t("search.took", { ms })}</span>
+    </>
+  );
 }
 
 function Steps({ steps }: { steps: string[] }) {

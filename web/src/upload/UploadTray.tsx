@@ -54,7 +54,7 @@ export function UploadTray() {
         </div>
       </div>
       <progress className="meter my-2" max={1} value={overall} aria-label={t("upload.overall")} />
-      <ul className="max-h-64 overflow-y-auto">
+      <ul className="max-h-64 overflow-y-auto max-sm:max-h-44">
         {byInterest(uploads)
           .slice(0, SHOWN)
           .map((upload) => (
