@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,7 +19,7 @@ def held(folder: Path) -> Iterator[None]:
     """Work in this folder alone. Whoever comes second is told so and waits, however long that takes.
 
     The kernel releases the lock when its process ends, however that ends. Not to be nested for the same folder: a
-    process waits for itself, too. Folders of the same name in the checkout share a lock.
+    process waits for itself, too.
     """
     path = _path(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,8 +31,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def _path(folder: Path) -> Path:
-    """Never in the folder itself: that may be removed and made anew under its lock."""
-    return (ROOT / "build" if folder.is_relative_to(ROOT) else folder.parent) / f"{folder.name}.lock"
+    """Never in the folder itself: that may be removed and made anew under its lock. No two folders share one."""
+    if folder.is_relative_to(ROOT):
+        return ROOT / "build" / f"{quote(str(folder.relative_to(ROOT)), safe='')}.lock"
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def _lock(file: TextIO, folder: Path) -> None:

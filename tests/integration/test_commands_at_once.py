@@ -32,6 +32,12 @@ with locks.held(locks.ROOT / "build" / "there"):
     print(child.pid, flush=True)
     sys.stdin.readline()
 """
+# A state of that name, say: `make up` reads the built page while it has its state to itself.
+HOLDS_NAMESAKES = """
+from scripts.locks import ROOT, held
+with held(ROOT / "build" / "web"), held(ROOT / "states" / "web"), held(ROOT / "web"), held(ROOT.parent / "web"):
+    print("in", flush=True)
+"""
 READS_THE_PAGE = "from scripts import web\nwith web.built(): pass"
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -98,6 +104,10 @@ def test_a_process_that_is_killed_releases_what_it_holds(start: Start) -> None:
     first.send_signal(signal.SIGKILL)
 
     assert line(second.stdout) == "in"
+
+
+def test_folders_of_the_same_name_are_locked_apart(start: Start) -> None:
+    assert start("-c", HOLDS_NAMESAKES).communicate(timeout=120) == ("in\n", "")
 
 
 def test_what_a_command_leaves_running_holds_nothing(start: Start) -> None:
