@@ -7,7 +7,7 @@ CloudFormation puts back everything as it was, whatever becomes of this program 
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -369,7 +369,10 @@ def _fingerprint(place: Place) -> str:
 
 def _ensure_assets_bucket(place: Place) -> None:
     """The local cloud's stand-in for `cdk bootstrap`."""
-    place.client("s3").create_bucket(Bucket=_ASSETS_BUCKET)
+    s3 = place.client("s3")
+    # Once it was restarted, the emulator has forgotten that this region takes one's own bucket a second time.
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=_ASSETS_BUCKET)
 
 
 if __name__ == "__main__":
