@@ -274,14 +274,16 @@ def test_the_deadline_is_on_the_clock_on_the_wall(case: Case, rendition: bytes, 
 
 
 def test_a_second_attempt_has_what_is_left_of_the_time(case: Case, rendition: bytes) -> None:
-    case.stub.script(Reply(stubs.Kind.PROSE, after=0.5), stubs.NEVER_ANSWERS)
+    analyzer = case.build(deadline_s=3)
+    analyzer.analyze(rendition, facts=FACTS)  # loads what the vendor's package needs, once
+    case.stub.script(Reply(stubs.Kind.PROSE, after=1), stubs.NEVER_ANSWERS)
     started = time.monotonic()
 
     with pytest.raises(Unavailable, match="in time"):
-        case.build(deadline_s=1.5).analyze(rendition, facts=FACTS)
+        analyzer.analyze(rendition, facts=FACTS)
 
-    assert time.monotonic() - started < 4
-    assert case.stub.calls == 2
+    assert time.monotonic() - started < 3.9  # with all of it for each, four
+    assert case.stub.calls == 3
 
 
 def test_a_key_that_was_replaced_is_taken_up_after_the_old_one_is_refused(

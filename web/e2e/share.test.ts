@@ -17,8 +17,9 @@ it("adds what another app shares, several at once, whatever they are called", as
 
   await expectCards(page, 1);
   await share(page, { ...tinyPicture(1), name: "50% off & more?.png" }, { ...tinyPicture(2), name: "größe.png" });
-  await page.getByRole("listitem").getByText("50% off & more?.png").waitFor();
-  await page.getByRole("listitem").getByText("größe.png").waitFor();
+  // In the tray, and by then perhaps among the pictures.
+  for (const name of ["50% off & more?.png", "größe.png"])
+    await page.getByRole("listitem").getByText(name).first().waitFor({ state: "attached" });
   await expectCards(page, 3);
   await person.until("what was shared arrived", (items) => items.every(({ status }) => status === "ready"));
   await page.reload();
