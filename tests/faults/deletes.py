@@ -11,7 +11,7 @@ from tests.faults.proxy import calls, delayed
 from tests.stub_providers import slow
 
 # A call that started this soon after the answer 204 was on its way when the item was deleted.
-_ON_ITS_WAY_S = 2.0
+_ON_ITS_WAY_S = 1.0
 
 
 def deleted_on_the_way(cloud: FaultCloud, *, items: int = 50, within_s: float = 4.0) -> list[Finding]:

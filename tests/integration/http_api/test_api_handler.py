@@ -95,7 +95,9 @@ def test_bytes_survive_the_gateway(handler: Mangum, user: User) -> None:
     item = body_of(answer)
     assert item["sha256"] == hashlib.sha256(image).hexdigest()
     key = s3.original_key(user.user_id, UUID(item["id"]), "image/png")
-    assert boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == image
+    stored = boto3.client("s3").get_object(Bucket=BUCKET, Key=key)
+    assert stored["Body"].read() == image
+    assert stored["CacheControl"] == "private, max-age=300"
 
 
 def test_a_query_string_survives_the_gateway(handler: Mangum, user: User, owner: psycopg.Connection) -> None:
