@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, cast
@@ -54,7 +53,7 @@ def an_item(**changes: Any) -> Item:
         updated_at=now,
         occurred_at=now,
     )
-    return replace(item, **changes)
+    return item._replace(**changes)
 
 
 class MemoryItems:
@@ -83,7 +82,7 @@ class MemoryItems:
     def expire_leases(self) -> None:
         for item in self._items.values():
             if item.lease_until:
-                self.put(replace(item, lease_until=datetime.now(UTC) - timedelta(seconds=1)))
+                self.put(item._replace(lease_until=datetime.now(UTC) - timedelta(seconds=1)))
 
     def claim(
         self, ref: ItemRef, stage: Stage, *, lease_seconds: int, then: Callable[[Connection], None] = nothing_more
@@ -96,8 +95,8 @@ class MemoryItems:
                 return None
             then(cast(Connection, None))
             lease_until = now + timedelta(seconds=lease_seconds)
-            claimed = replace(item, status=stage.works_as, attempts=item.attempts + 1, lease_until=lease_until)
-            claimed = replace(claimed, waits_until=None, waits_for=None)
+            claimed = item._replace(status=stage.works_as, attempts=item.attempts + 1, lease_until=lease_until)
+            claimed = claimed._replace(waits_until=None, waits_for=None)
             self.put(claimed)
             self._tokens[item.item_id] = uuid4()
             return Claim(claimed, self._tokens[item.item_id])
@@ -108,7 +107,7 @@ class MemoryItems:
             if item is None:
                 raise LeaseLost(str(claim.item.item_id))
             write(cast(Connection, None))
-            self._let_go(replace(item, status=stage.leaves_as, attempts=0))
+            self._let_go(item._replace(status=stage.leaves_as, attempts=0))
 
     def wait(self, ref: ItemRef, stage: Stage, *, seconds: int, reason: str) -> bool:
         with self._lock:
@@ -117,7 +116,7 @@ class MemoryItems:
                 return False
             if item.lease_until and item.lease_until >= now:
                 return False
-            self.put(replace(item, waits_until=now + timedelta(seconds=seconds), waits_for=reason))
+            self.put(item._replace(waits_until=now + timedelta(seconds=seconds), waits_for=reason))
             return True
 
     def fail(
@@ -133,8 +132,8 @@ class MemoryItems:
             item = self._held(claim)
             if item:
                 then(cast(Connection, None))
-                failed = replace(item, status=Status.FAILED, error_stage=stage.name, error_code=code)
-                self._let_go(replace(failed, error_message=message))
+                failed = item._replace(status=Status.FAILED, error_stage=stage.name, error_code=code)
+                self._let_go(failed._replace(error_message=message))
             return item is not None
 
     def release(self, claim: Claim, *, then: Callable[[Connection], None] = nothing_more) -> bool:
@@ -150,7 +149,7 @@ class MemoryItems:
         return self.get(claim.item.user_id, claim.item.item_id) if held else None
 
     def _let_go(self, item: Item) -> None:
-        self.put(replace(item, lease_until=None))
+        self.put(item._replace(lease_until=None))
         self._tokens.pop(item.item_id, None)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,9 +123,8 @@ class Analyzer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A stored analysis: version n of one item's description."""
+class Analysis(NamedTuple):
+    """A stored analysis: version n of one item's description. A tuple, as `Item` is."""
 
     id: UUID
     item_id: UUID

@@ -1,7 +1,7 @@
 """The rows of `analyses`."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -100,21 +100,10 @@ def document_of(analysis: Analysis) -> AnalysisDocument:
 
 
 def _analysis(row: dict[str, Any]) -> Analysis:
-    return Analysis(
-        id=row["analysis_id"],
-        item_id=row["item_id"],
-        version=row["version"],
-        raw_response=row["raw_response"],
-        provider_used=row["provider_used"],
-        model_used=row["model_used"],
-        prompt_version=row["prompt_version"],
-        trace_id=row["trace_id"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        cost_usd=Decimal(row["cost_usd"]),
-        created_at=row["created_at"],
-    )
+    return Analysis(row["analysis_id"], *_REST(row))
 
+
+_REST = itemgetter(*Analysis._fields[1:])
 
 SELECT_LATEST = """
 SELECT DISTINCT ON (item_id) * FROM analyses

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.platform.events import AnalysisComplete, ImageProcessed, ImageUploaded, ItemEvent, ItemReady
@@ -61,9 +62,8 @@ class ItemRef:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A row of `items`, with its latest analysis where the query joined it."""
+class Item(NamedTuple):
+    """A row of `items`. A tuple: a page of a list has a hundred, and a frozen dataclass takes eight times as long."""
 
     user_id: UUID
     item_id: UUID
@@ -103,7 +103,7 @@ class Item:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Item":
-        return cls(**{name: row[name] for name in cls.__slots__ if name != "status"}, status=Status(row["status"]))
+        return cls(row["user_id"], row["item_id"], Status(row["status"]), *_REST(row))
 
     @property
     def ref(self) -> ItemRef:
@@ -120,6 +120,9 @@ class Item:
         if self.error_code is None:
             return None
         return ItemError(self.error_stage or "", self.error_code, self.error_message or "")
+
+
+_REST = itemgetter(*Item._fields[3:])
 
 
 @dataclass(frozen=True, slots=True)

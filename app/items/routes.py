@@ -195,7 +195,7 @@ def get_item_image(
 ) -> RedirectResponse:
     """Redirect to a presigned link that expires."""
     item = service.resolve(caller.user_id, item_id, items=wiring.items())
-    return RedirectResponse(service.image_link(item, variant, images=wiring.images()), status_code=302)
+    return RedirectResponse(service.image_link(item, variant, signer=wiring.images().signer()), status_code=302)
 
 
 @router.patch("/items/{item_id}", operation_id="editItem", responses=problems(412))
@@ -287,5 +287,5 @@ def latest_analyses(user_id: UUID, items: Sequence[Item]) -> dict[UUID, Analysis
 
 
 def shown(items: Sequence[Item], analyses: Mapping[UUID, Analysis]) -> list[ItemOut]:
-    images = wiring.images()
-    return [ItemOut.of(item, analyses.get(item.item_id), images) for item in items]
+    signer = wiring.images().signer()
+    return [ItemOut.of(item, analyses.get(item.item_id), signer) for item in items]

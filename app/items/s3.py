@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 from uuid import UUID
@@ -16,7 +16,7 @@ from botocore.exceptions import ConnectionError as EndpointError
 from app.items.models import ObjectInfo, Presigned
 from app.platform.errors import PermanentFailure, Unavailable
 from app.platform.settings import StorageSettings
-from app.platform.sigv4 import presigned_get
+from app.platform.sigv4 import Signer, signer
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ISSUED_KEY = re.compile(
@@ -44,6 +44,12 @@ def rendition_key(user_id: UUID, item_id: UUID, variant: str, generation: int) -
     folder = {"display": "display", "thumbnail": "thumbnails"}[variant]
     name = f"{item_id}/{generation}" if generation else f"{item_id}"
     return f"{user_id}/{folder}/{name}.webp"
+
+
+@lru_cache(maxsize=1024)
+def thumbnail_link(signer: Signer, user_id: UUID, item_id: UUID, generation: int) -> str:
+    """A link to the thumbnail of one generation of an item; asked for again while it is the same, it is at hand."""
+    return signer.link(rendition_key(user_id, item_id, "thumbnail", generation))
 
 
 def owner_of(key: str) -> UUID | None:
@@ -174,28 +180,16 @@ class ImageBucket:
                 for entry in page.get("Contents", []):
                     yield unquote_plus(entry["Key"]), entry["LastModified"]
 
-    def presign_get(self, key: str, *, download_as: str | None = None) -> str:
-        """A link that opens this one object until it expires, or saves it as `download_as`. Made without asking S3.
+    def signer(self) -> Signer:
+        """Makes links to this bucket's objects, without asking S3.
 
-        For a fifth of its life it stays the same, so that browsers show what they have already.
+        For a fifth of their life they stay the same, so that browsers show what they have already.
         """
         place, region = self._place
         # The client has no other way to its credentials, which know when they are to be renewed.
-        credentials = self._client._request_signer._credentials
-        saved = [("response-content-disposition", f'attachment; filename="{download_as}"')] if download_as else []
-        return presigned_get(
-            place,
-            key,
-            *saved,
-            credentials=credentials.get_frozen_credentials(),
-            region=region,
-            second=self._signed_at(),
-            expires_s=self._settings.presign_seconds,
-        )
-
-    def _signed_at(self) -> int:
-        now = int(time.time())
-        return now - now % (self._settings.presign_seconds // 5)
+        credentials = self._client._request_signer._credentials.get_frozen_credentials()
+        now, lasts_s = int(time.time()), self._settings.presign_seconds
+        return signer(place, credentials, region, second=now - now % (lasts_s // 5), expires_s=lasts_s)
 
     @cached_property
     def _place(self) -> tuple[str, str]:
@@ -220,10 +214,6 @@ class ImageBucket:
         )
         expires_at = datetime.now(UTC) + timedelta(seconds=self._settings.presign_seconds)
         return Presigned(url=form["url"], fields=form["fields"], expires_at=expires_at)
-
-    def links_expire_at(self) -> datetime:
-        """When a link made from now on stops working, or a little earlier. Asked before it is made."""
-        return datetime.fromtimestamp(self._signed_at() + self._settings.presign_seconds, UTC)
 
     def ping(self) -> None:
         """Raises Unavailable when the bucket does not answer, is not there, or is not ours to read."""

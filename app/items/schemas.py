@@ -1,41 +1,54 @@
-"""Items as JSON: what the contract calls `Item` and `Analysis`."""
+"""Items as JSON: what the contract calls `Item` and `Analysis`.
 
+What comes in is a model, which checks it. What goes out is ours, and a page has two hundred of them: dataclasses take a
+third of the time.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.models import Analysis
-from app.items import service
-from app.items.models import Item, Status
-from app.items.s3 import ImageBucket
+from app.items.models import Item, ItemError, Status
+from app.items.s3 import rendition_key
+from app.platform.sigv4 import Signer
 
 # PostgreSQL stores no NUL character.
 _NO_NUL = r"^[^\x00]*$"
 
 
-class ErrorOut(BaseModel):
+@dataclass(slots=True)
+class ErrorOut:
     stage: str
     code: str
     message: str
 
+    @classmethod
+    def of(cls, error: ItemError) -> "ErrorOut":
+        return cls(stage=error.stage, code=error.code, message=error.message)
 
-class WaitingOut(BaseModel):
+
+@dataclass(slots=True)
+class WaitingOut:
     """Nothing is wrong with the item; it goes on by itself, soon after `until`."""
 
     until: datetime
     reason: str
 
 
-class AnalysisUsageOut(BaseModel):
+@dataclass(slots=True)
+class AnalysisUsageOut:
     input_tokens: int
     output_tokens: int
     cost_usd: float
 
 
-class AnalysisOut(BaseModel):
+@dataclass(slots=True)
+class AnalysisOut:
     id: UUID
     item_id: UUID
     version: int
@@ -70,20 +83,42 @@ class AnalysisOut(BaseModel):
             usage=AnalysisUsageOut(
                 input_tokens=analysis.input_tokens,
                 output_tokens=analysis.output_tokens,
-                cost_usd=float(Decimal(analysis.cost_usd)),
+                cost_usd=float(analysis.cost_usd),
             ),
             created_at=analysis.created_at,
         )
 
 
-class UrlsOut(BaseModel):
+@dataclass(slots=True)
+class UrlsOut:
     original: str
     display: str | None
     thumbnail: str | None
     expires_at: datetime
 
+    @classmethod
+    def of(cls, item: Item, signer: Signer) -> "UrlsOut":
+        return _urls(
+            signer,
+            item.user_id,
+            item.item_id,
+            item.object_key,
+            item.rendition_generation if item.width is not None else None,
+        )
 
-class ItemOut(BaseModel):
+
+@lru_cache(maxsize=1024)
+def _urls(signer: Signer, user_id: UUID, item_id: UUID, original: str, generation: int | None) -> UrlsOut:
+    """The links of an item whose renditions are of a generation, None: there are none. At hand while they are good."""
+    display, thumbnail = (
+        None if generation is None else signer.link(rendition_key(user_id, item_id, variant, generation))
+        for variant in ("display", "thumbnail")
+    )
+    return UrlsOut(original=signer.link(original), display=display, thumbnail=thumbnail, expires_at=signer.expires_at)
+
+
+@dataclass(slots=True)
+class ItemOut:
     id: UUID
     status: Status
     error: ErrorOut | None
@@ -106,13 +141,11 @@ class ItemOut(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, item: Item, analysis: Analysis | None, images: ImageBucket) -> "ItemOut":
-        has_renditions = item.width is not None
-        expires_at = images.links_expire_at()
+    def of(cls, item: Item, analysis: Analysis | None, signer: Signer) -> "ItemOut":
         return cls(
             id=item.item_id,
             status=item.status,
-            error=ErrorOut(**{f: getattr(item.error, f) for f in ErrorOut.model_fields}) if item.error else None,
+            error=ErrorOut.of(item.error) if item.error else None,
             waiting=WaitingOut(until=item.waits_until, reason=item.waits_for or "") if item.waits_until else None,
             original_filename=item.original_filename,
             mime_type=item.mime_type,
@@ -127,18 +160,14 @@ class ItemOut(BaseModel):
             category=item.category or (analysis.raw_response["category"] if analysis else None),
             favorite=item.favorite,
             latest_analysis=AnalysisOut.of(analysis) if analysis else None,
-            urls=UrlsOut(
-                original=service.image_link(item, "original", images=images),
-                display=service.image_link(item, "display", images=images) if has_renditions else None,
-                thumbnail=service.image_link(item, "thumbnail", images=images) if has_renditions else None,
-                expires_at=expires_at,
-            ),
+            urls=UrlsOut.of(item, signer),
             created_at=item.created_at,
             updated_at=item.updated_at,
         )
 
 
-class ItemPage(BaseModel):
+@dataclass(slots=True)
+class ItemPage:
     items: list[ItemOut]
     next_cursor: str | None
     total: int
@@ -187,7 +216,8 @@ class BatchIn(BaseModel):
     tags: list[Tag] = Field(default_factory=list, max_length=50)
 
 
-class BatchOut(BaseModel):
+@dataclass(slots=True)
+class BatchOut:
     """What was done, what is not there (or not yours), and what the item's state does not allow now."""
 
     done: list[UUID]
@@ -195,13 +225,15 @@ class BatchOut(BaseModel):
     not_possible: list[UUID]
 
 
-class PresignedOut(BaseModel):
+@dataclass(slots=True)
+class PresignedOut:
     url: str
     fields: dict[str, str]
     expires_at: datetime
 
 
-class PreparedUploadOut(BaseModel):
+@dataclass(slots=True)
+class PreparedUploadOut:
     """Either `upload` (a form to POST the file with) or `duplicate: true` (the user has these bytes already)."""
 
     item: ItemOut
@@ -209,5 +241,6 @@ class PreparedUploadOut(BaseModel):
     duplicate: bool | None = None
 
 
-class UploadsOut(BaseModel):
+@dataclass(slots=True)
+class UploadsOut:
     uploads: list[PreparedUploadOut]

@@ -17,6 +17,7 @@ from app.platform.database import Connection
 from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, Unavailable, UnsupportedMedia
 from app.platform.events import EventPublisher
 from app.platform.settings import StorageSettings
+from app.platform.sigv4 import Signer
 
 # --- the door ---------------------------------------------------------------------------------------------------------
 
@@ -333,14 +334,14 @@ def _send(
     return sent
 
 
-def image_link(item: Item, variant: str, *, images: ImageBucket) -> str:
+def image_link(item: Item, variant: str, *, signer: Signer) -> str:
     """A presigned link to one variant; renditions exist once the image stage is done.
 
     Raises:
         NotFound: there is no such rendition (yet).
     """
     if variant == "original":
-        return images.presign_get(item.object_key)
+        return signer.link(item.object_key)
     if item.width is None:
         raise NotFound("This rendition does not exist yet.")
-    return images.presign_get(s3.rendition_key(item.user_id, item.item_id, variant, item.rendition_generation))
+    return signer.link(s3.rendition_key(item.user_id, item.item_id, variant, item.rendition_generation))

@@ -66,6 +66,6 @@ def _shown(job: Job, images: ImageBucket) -> dict[str, Any] | None:
     if job.result is None or "object_key" not in job.result:
         return job.result
     shown = {name: value for name, value in job.result.items() if name != "object_key"}
-    expires_at = images.links_expire_at()
-    link = images.presign_get(job.result["object_key"], download_as=f"collections-{job.created_at:%Y-%m-%d}.zip")
-    return {"url": link, "url_expires_at": expires_at} | shown
+    signer = images.signer()
+    link = signer.link(job.result["object_key"], download_as=f"collections-{job.created_at:%Y-%m-%d}.zip")
+    return {"url": link, "url_expires_at": signer.expires_at} | shown

@@ -1,7 +1,7 @@
 """A FastAPI application behind our own edge: the same for every function that answers requests."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from re import Pattern
 from typing import Any
 
@@ -32,6 +32,8 @@ def assemble(routers: Sequence[APIRouter]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours tells no contents. This one would tell the messages of exceptions, to whoever the environment names.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_error_handlers(app)
     return app
@@ -43,7 +45,7 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         application = super().build_middleware_stack()
         once = Idempotency(application, admit=admit, answers=lambda: wiring.request_store(), tell=tell)
-        bounded = Deadline(Methods(Body(once), allowed=self._methods))
+        bounded = Deadline(Methods(Body(once), allowed=lru_cache(maxsize=1024)(self._methods)))
         compressed = GZipMiddleware(bounded, minimum_size=_WORTH_COMPRESSING, compresslevel=_COMPRESSION)
         guarded = RequestLog(ServerErrorMiddleware(compressed, handler=unexpected))
 

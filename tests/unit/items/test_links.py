@@ -58,7 +58,7 @@ def test_a_link_is_what_the_sdk_makes(
     s3 = client(**options)
     wanted = {"ResponseContentDisposition": f'attachment; filename="{download_as}"'} if download_as else {}
 
-    ours = ImageBucket(s3, SETTINGS).presign_get(key, download_as=download_as)
+    ours = ImageBucket(s3, SETTINGS).signer().link(key, download_as=download_as)
 
     assert ours == s3.generate_presigned_url(
         "get_object", Params={"Bucket": "images", "Key": key, **wanted}, ExpiresIn=SETTINGS.presign_seconds
@@ -69,7 +69,7 @@ def test_a_link_stays_the_same_for_a_fifth_of_its_life(clock: list[datetime]) ->
     images, links = ImageBucket(client(), SETTINGS), []
     for seconds in range(0, 2 * SETTINGS.presign_seconds, 10):
         clock[0] = NOON + timedelta(seconds=seconds)
-        links.append(images.presign_get("a/display/b.webp"))
+        links.append(images.signer().link("a/display/b.webp"))
 
     assert [links.count(link) for link in dict.fromkeys(links)] == [18] * 10
 
@@ -78,8 +78,8 @@ def test_a_link_lasts_until_it_is_said_to(clock: list[datetime]) -> None:
     images = ImageBucket(client(), SETTINGS)
     for seconds in range(0, 1000, 7):
         clock[0] = NOON + timedelta(seconds=seconds)
-        said = images.links_expire_at()
-        signed = parse_qs(urlsplit(images.presign_get("a/display/b.webp")).query)
+        said = images.signer().expires_at
+        signed = parse_qs(urlsplit(images.signer().link("a/display/b.webp")).query)
         begins = datetime.strptime(signed["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
 
         assert begins + timedelta(seconds=int(signed["X-Amz-Expires"][0])) == said
@@ -89,6 +89,6 @@ def test_a_link_lasts_until_it_is_said_to(clock: list[datetime]) -> None:
 def test_other_credentials_make_another_link(clock: list[datetime]) -> None:
     sessions = [{"aws_access_key_id": name, "aws_session_token": f"token-{name}"} for name in ("one", "two")]
 
-    links = [ImageBucket(client(**session), SETTINGS).presign_get("a/display/b.webp") for session in sessions]
+    links = [ImageBucket(client(**session), SETTINGS).signer().link("a/display/b.webp") for session in sessions]
 
     assert [parse_qs(urlsplit(link).query)["X-Amz-Security-Token"] for link in links] == [["token-one"], ["token-two"]]

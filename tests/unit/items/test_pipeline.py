@@ -474,7 +474,7 @@ def test_a_failure_gives_the_unit_back_unless_it_was_paid_for(
     bench.results[item.item_id] = failure
     bench.run(item.ref)
     unpaid = list(bench.quota.used)
-    bench.items.put(replace(item, generation=2))
+    bench.items.put(item._replace(generation=2))
     bench.results[item.item_id] = Used(failure, SPENT)
 
     bench.run(replace(item.ref, generation=2))
@@ -491,7 +491,7 @@ def test_every_attempt_at_the_same_work_reserves_under_the_same_name(bench: Benc
 
     for _ in range(2):
         bench.run(item.ref)
-    bench.items.put(replace(bench.now(item), generation=2))
+    bench.items.put(bench.now(item)._replace(generation=2))
     bench.run(replace(item.ref, generation=2))
 
     assert names[0] == names[1] != names[2]

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from app.platform.errors import Unavailable
+from app.platform.logs import facts, logger
 from app.search.models import Embedder
 from app.search.query_vectors import CacheReport, QueryVectors
+from tests.captured_logs import captured_logs
 from tests.fakes import CountingEmbedder
 
 
@@ -21,14 +23,16 @@ def test_a_repeated_query_is_embedded_once() -> None:
     assert vectors.report().hit_rate == 0.5
 
 
-def test_hits_and_misses_are_a_metric_whose_average_is_the_hit_rate(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_of_a_search_say_whether_its_query_was_remembered() -> None:
     remembering = QueryVectors(10).over(CountingEmbedder())
 
-    for query in ("tram", "tram", "bus"):
-        remembering.embed_query(query)
+    with captured_logs() as lines:
+        for query in ("tram", "tram", "bus"):
+            with facts():
+                remembering.embed_query(query)
+                logger.info("request")
 
-    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["query_cache_hits"] for line in written] == [[0.0], [1.0], [0.0]]
+    assert [json.loads(line)["query_cache_hit"] for line in lines.getvalue().splitlines()] == [0, 1, 0]
 
 
 def test_the_least_recently_used_goes_first() -> None:

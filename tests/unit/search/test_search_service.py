@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -361,7 +361,7 @@ def test_an_item_without_an_analysis_fails_and_says_why() -> None:
 
 def test_each_tenant_is_asked_for_its_own_analyses() -> None:
     mine, theirs = waiting("mine"), waiting("theirs")
-    also_mine = replace(waiting("also mine"), user_id=mine.user_id)
+    also_mine = waiting("also mine")._replace(user_id=mine.user_id)
     analyses = Analyses(mine, theirs, also_mine)
 
     embed([mine, theirs, also_mine], CountingEmbedder, analyses=analyses)
