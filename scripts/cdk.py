@@ -83,12 +83,14 @@ def run(place: Place, command: Sequence[str], *, report: Report | None = None, a
         raise CdkFailed("".join(said[-40:]))
 
 
-def run_or_fail(place: Place, command: Sequence[str], *, assembly: Path | None = None) -> None:
-    """As `run`, for people to see; ends the program where it fails."""
+def run_or_fail(
+    place: Place, command: Sequence[str], *, report: Report | None = None, assembly: Path | None = None
+) -> None:
+    """As `run`; ends the program where it fails."""
     try:
-        run(place, command, assembly=assembly)
-    except CdkFailed:
-        fail("CDK failed, see above.")
+        run(place, command, report=report, assembly=assembly)
+    except CdkFailed as exc:
+        fail(f"CDK failed.\n{exc}" if str(exc) else "CDK failed, see above.")
 
 
 def status(place: Place) -> str | None:

@@ -57,6 +57,11 @@ def up(
 @app.command()
 def down() -> None:
     """Stop everything. State stays under .local/."""
+    with locks.held(paths.STATE):
+        _stop()
+
+
+def _stop() -> None:
     say("Local cloud stopped." if emulator.stop() else "The local cloud was not running.")
     say("PostgreSQL stopped." if postgres.stop() else "PostgreSQL was not running.")
 
@@ -67,9 +72,10 @@ def reset(
 ) -> None:
     """Stop everything and forget it: the database, the images, the users."""
     agree("Delete the local database, images and users?", yes=yes)
-    down()
-    shutil.rmtree(paths.STATE, ignore_errors=True)
-    outputs.path("local").unlink(missing_ok=True)
+    with locks.held(paths.STATE):
+        _stop()
+        shutil.rmtree(paths.STATE, ignore_errors=True)
+        outputs.path("local").unlink(missing_ok=True)
     say("Forgotten. `make up` starts anew.")
 
 
@@ -180,15 +186,13 @@ def _deploy_if_changed(endpoint: str, owner: str, report: Report) -> dict[str, s
     if found and deployed.recorded() == fingerprint and _answers(found):
         return found
     deployed.forget()
-    report("bundles")
-    with deployment.bundles("local"):
-        report("synthesis")
-        found = deployment.deploy_local(
-            endpoint,
-            database_url=postgres.role_url(owner, "collections_app", "collections"),
-            database_admin_url=owner,
-            report=report,
-        )
+    report("bundles and synthesis")
+    found = deployment.deploy_local(
+        endpoint,
+        database_url=postgres.role_url(owner, "collections_app", "collections"),
+        database_admin_url=owner,
+        report=report,
+    )
     deployed.record(fingerprint)
     return found
 

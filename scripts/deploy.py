@@ -7,7 +7,7 @@ CloudFormation puts back everything as it was, whatever becomes of this program 
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -35,26 +35,26 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 
 
-def build(cloud: CloudName) -> None:
+@contextmanager
+def _bundles_for(place: Place) -> Iterator[None]:
+    """All bundles, built, and replaced by nobody until they were read: CDK copies what it finds. Where others were
+    chosen, these are there.
+    """
+    if "bundles" in place.context:
+        yield
+        return
+    with locks.held(bundle.BUILD / place.cloud):
+        _build(place.cloud)
+        yield
+
+
+def _build(cloud: CloudName) -> None:
     """All bundles, of one and the same moment."""
     info = bundle.build_info()
     with bar("    bundles", len(bundle.FUNCTIONS)) as advance:
         for name in bundle.FUNCTIONS:
             bundle.build(name, bundle.TARGETS[cloud], info=info)
             advance(1)
-
-
-@contextmanager
-def bundles(cloud: CloudName) -> Iterator[None]:
-    """All bundles, built, and replaced by nobody until they were read: CDK copies what it finds."""
-    with locks.held(bundle.BUILD / cloud):
-        build(cloud)
-        yield
-
-
-def _bundles_for(place: Place) -> AbstractContextManager[None]:
-    """The bundles, unless others were chosen, which are there."""
-    return nullcontext() if "bundles" in place.context else bundles(place.cloud)
 
 
 def deploy_local(
@@ -69,29 +69,29 @@ def deploy_local(
 
     `choices` is further context: what infrastructure/clouds.py lets one choose, such as the providers.
     """
-    return deploy(_local(endpoint, database_url, database_admin_url, choices or {}), report=report)
+    place = _local(endpoint, database_url, database_admin_url, choices or {})
+    with _synthesized(place, report=report) as assembly:
+        return deploy(place, assembly, report=report)
 
 
-def deploy(place: Place, *, report: Report | None = None, assembly: Path | None = None) -> dict[str, str]:
-    """Deploy the bundles that are there, and return the outputs. Where it fails it ends with why, and what serves."""
+def deploy(place: Place, assembly: Path, *, report: Report | None = None) -> dict[str, str]:
+    """Deploy what was synthesized, and return the outputs. Where it fails it ends with why, and what serves."""
     if place.endpoint:
         _ensure_assets_bucket(place)
     began = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "outputs.json"
-        synthesized = assembly or Path(folder) / "cdk.out"
         command = ["deploy", "--require-approval", "never", "--outputs-file", str(written)]
         # The moment names the deployment: one followed by an earlier one is undone (app/platform/custom_resource.py).
         command += ["--parameters", f"Deployment={began.isoformat(timespec='microseconds')}"]
         if place.endpoint:
             command += ["--method", "direct", "--progress", "events", "--ci"]
-        command += [] if assembly else ["--output", str(synthesized)]
         try:
             cdk.run(place, command, report=report, assembly=assembly)
         except cdk.CdkFailed as exc:
             _fail(place, began, said=str(exc))
         found: dict[str, str] = next(iter(json.loads(written.read_text()).values()))
-        _verify(place, found, _deployed(synthesized))
+        _verify(place, found, _deployed(assembly))
     web.publish(found)
     outputs.write(place.cloud, found)
     return found
@@ -211,7 +211,7 @@ def deploy_and_tell(
             return
         agree(f"Deploy this to {_where(place)}?", yes=yes)
         deployed.forget()
-        found = deploy(place, assembly=assembly)
+        found = deploy(place, assembly)
     if place.endpoint:
         web.publish_config(found, demo=users.demo_login())
         if not context:
@@ -285,11 +285,13 @@ def _resources(place: Place) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def _synthesized(place: Place) -> Iterator[Path]:
-    """One assembly, its bundles in it: what is shown is what is deployed, and nothing that is edited meanwhile."""
+def _synthesized(place: Place, *, report: Report | None = None) -> Iterator[Path]:
+    """One assembly, its bundles in it: what is shown is what is deployed, and nothing that is edited meanwhile. Only
+    until it is there does anybody have to wait who builds, too.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with _bundles_for(place):
-            cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder])
+            cdk.run_or_fail(place, ["synth", "--quiet", "--output", folder], report=report)
         yield Path(folder)
 
 

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 # installed bundles, synthesized stacks.
 TOGETHER = {"e2e", "faults", "infrastructure", "packaging"}
 # What has a cloud of its own.
-ALONE = {"test_deploys.py"}
+ALONE = {"test_deploys.py", "test_web.py"}
 
 # A slow machine is no finding.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.collection import Collection
-from tests.e2e.local_cloud import PORT, LocalCloud, command, sign_in
+from tests.e2e.local_cloud import LocalCloud, brought_up, sign_in
 
 
 @pytest.fixture(scope="session")
 def first_words() -> Iterator[str]:
-    """What `make up` says. The cloud is stopped when the session ends."""
-    yield command("up", "--port", str(PORT))
-    command("down")
+    with brought_up() as words:
+        yield words
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +43,19 @@ class LocalCloud:
         return httpx.Client(base_url=self.outputs["ApiUrl"], headers=headers, timeout=60)
 
 
-def command(*arguments: str) -> str:
-    """Run one of the local cloud's commands on the tests' cloud, and return what it says."""
+@contextmanager
+def brought_up(state: Path = STATE, port: int = PORT) -> Iterator[str]:
+    """What `make up` says. The cloud is stopped afterwards."""
+    yield command("up", "--port", str(port), state=state)
+    command("down", state=state)
+
+
+def command(*arguments: str, state: Path = STATE) -> str:
+    """Run one of the local cloud's commands on one of the tests' clouds, and return what it says."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts.cloud", *arguments],
         cwd=ROOT,
-        env={**os.environ, "COLLECTIONS_STATE": str(STATE), "COLUMNS": "160"},
+        env={**os.environ, "COLLECTIONS_STATE": str(state), "COLUMNS": "160"},
         capture_output=True,
         text=True,
         timeout=900,

@@ -1,19 +1,29 @@
-"""The front end in a real browser, against the deployed local cloud. The steps are in web/e2e."""
+"""The front end in a real browser, against a deployed local cloud of its own. The steps are in web/e2e."""
 
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pillow_heif
+import pytest
 from PIL import Image
 
 from scripts import browser
-from tests.e2e.local_cloud import ROOT, LocalCloud
+from tests.e2e.local_cloud import ROOT, LocalCloud, brought_up
 
+STATE = ROOT / ".local-web"
+PORT = 4606
 REPORTS = ROOT / "reports"
 # On a machine several times slower than the one where it takes three minutes.
 _WITHIN_S = 1800
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with brought_up(STATE, PORT):
+        yield LocalCloud.deployed(STATE)
 
 
 def test_people_upload_watch_find_edit_and_ask_in_the_browser(cloud: LocalCloud, tmp_path: Path) -> None:
