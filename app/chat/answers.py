@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.analysis import glossary
-from app.chat import extracts
+from app.chat import extracts, places
 from app.chat.extracts import Amount
 from app.chat.grounding import mark
 from app.chat.models import NOTHING_FOUND
@@ -88,9 +88,19 @@ class Found:
         return extracts.support(topic, *self.texts)
 
     def unnamed(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Those of these words that it neither says, in any language, nor was found by."""
-        texts = (*self.texts, *self.matched, *glossary.in_english(self.texts))
-        return tuple(word for word in words if not extracts.names(word, *texts))
+        """Those of these words that it neither says, in any language, nor was found by. A city says its country."""
+        texts = (*self.texts, *self.matched, *glossary.in_english(self.texts), *extracts.machines(self.texts))
+        missing = tuple(word for word in words if not extracts.names(word, *texts))
+        asked = places.countries_in(words) if missing else {}
+        said = {word for country in asked.keys() & self._countries() for word in asked[country]} if asked else set()
+        return tuple(word for word in missing if word not in said)
+
+    def _countries(self) -> set[str]:
+        """Where its cities are; of a ticket's those that it leads to, not the first, where it begins."""
+        lines = [part for line in self.lines for part in (line, *glossary.in_english([line]))]
+        named = places.cities(lines)
+        leads_to = named[1:] if self.category == "ticket" and len(named) > 1 else named
+        return {places.country_of(city) for city in (*leads_to, *places.cities(self.own_words.splitlines()))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +191,19 @@ def _is_meant(intent: Intent, item: Found, meant: Collection[UUID] = ()) -> bool
 
 
 def is_supported(intent: Intent, item: Found) -> bool:
-    """Whether an item is about the question at all: by its words, by its meaning, or by some of both."""
+    """Whether an item is about the question at all: by its words, by its meaning, or by some of both.
+
+    Half of the words is not enough where the meaning is another: a "flat white" is no "flat viewing".
+    """
     if not intent.topic:
         # By its meaning alone; what was not looked for is what was given.
         return not item.similarity or item.similarity >= _NEAR_ENOUGH
     support = item.support(intent.topic)
     return (
-        support >= _ENOUGH_SUPPORT
+        support > _ENOUGH_SUPPORT
         or item.similarity >= _NEAR_ENOUGH
         or (support > 0 and item.similarity >= _NEAR_WITH_SUPPORT)
+        or (support == _ENOUGH_SUPPORT and len(item.unnamed(intent.topic)) < len(intent.topic) / 2)
     )
 
 

@@ -51,6 +51,7 @@ _SAME_DAY = 6
 _LETTERS = re.compile(r"[^\W\d_]{5,}")
 # "lisbn" is Lisbon, "dishwasher" no washing machine.
 _SAME_WORD = 0.85
+_MACHINE = re.compile(r"\b([^\W\d_]{2,})ing[ -](?:machine|appliance)s?\b")
 _SENTENCE_END = re.compile(r"[.!?:]$")
 _UNFINISHED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|and|or|of|the|an?|to|for|with|from|by|at|in|on)$")
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
@@ -134,6 +135,12 @@ def names(word: str, *texts: str) -> bool:
     if support([word], *texts):
         return True
     return bool(get_close_matches(word, _LETTERS.findall(" ".join(texts).casefold()), n=1, cutoff=_SAME_WORD))
+
+
+def machines(texts: Iterable[str]) -> list[str]:
+    """What the machines in the texts are called for short, once each: a washing machine is a washer."""
+    found = (match[1] for text in texts for match in _MACHINE.finditer(text.casefold()))
+    return list(dict.fromkeys(f"{work}er" for work in found))
 
 
 def best(

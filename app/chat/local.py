@@ -60,9 +60,11 @@ class _Exchange:
 
     @property
     def items(self) -> list[Found]:
-        """Every item returned, once, in order."""
-        returned = (each for each in self.returned if each is not self.checked)
-        found = {item["item_id"]: Found.read(item) for _, artifact in returned for item in artifact.get("items", [])}
+        """Every item returned, once, in order: as it was found, which says how near it is, before as it was read."""
+        found: dict[str, Found] = {}
+        for each in self.returned:
+            for item in each[1].get("items", []) if each is not self.checked else ():
+                found.setdefault(item["item_id"], Found.read(item))
         return list(found.values())
 
     @property

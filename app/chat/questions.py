@@ -221,6 +221,8 @@ _TO_DO = re.compile(r"\b(?:need|want|have|has|had|going|able|allowed|supposed|ho
 # A name is one wherever it stands ("the Tokyo flight"); at the beginning of a sentence everything is capital.
 _NAME = re.compile(r"(?<![.!?:] )(?<!^)\b[A-ZÄÖÜ][\w'’-]*")
 _FEW_WORDS = 3
+# In small letters it is "us", which is nobody's name.
+_THE_US = re.compile(r"\b((?i:the|to|in|from)) (?:US|U\.S\.)(?!\w)")
 _TIMES = _words("""
     monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow morning afternoon evening night
     noon midnight week weekend month year
@@ -245,6 +247,7 @@ _WORD = re.compile(r"[^\W_]+(?:[-'’&][^\W_]+)*")
 
 def understand(text: str, before: Intent | None) -> Intent:
     """The intent of `text`, completed by that of the question before where it needs it."""
+    text = _THE_US.sub(r"\1 USA", text)
     plain = " ".join(text.casefold().split())
     if _TALK.match(plain):
         return Intent(text, Kind.TALK)

@@ -1,7 +1,10 @@
 """Answers that add up and that choose."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
+
+import pytest
 
 from app.chat import answers
 from app.chat.answers import LOOKED_AT, Found
@@ -103,3 +106,58 @@ def test_what_was_found_by_the_word_of_the_question_has_its_name() -> None:
     parcel = Found(uuid4(), "Parcel", "document", date(2026, 4, 1), "", "", ("pickup code 12",), 0.3, ("package",))
 
     assert answers.unnamed(understand("the pickup code of the package", None), [parcel]) == ()
+
+
+FLIGHT = Found(
+    uuid4(), "Polaris Air", "ticket", date(2026, 4, 1), "", "", ("Flight PA 2217", "Hamburg", "Lisbon", "06:45"), 0.4
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("When is my flight to Portugal?", ()),
+        ("flight to the USA", ("usa",)),
+        ("flight to the US", ("usa",)),
+        ("my flight to South Korea", ("south", "korea")),
+        # There it begins.
+        ("When is my flight to Germany?", ("germany",)),
+    ],
+)
+def test_a_ticket_to_a_city_is_one_to_its_country_and_to_no_other(question: str, missing: tuple[str, ...]) -> None:
+    asked = understand(question, None)
+
+    assert answers.unnamed(asked, [FLIGHT]) == missing
+    assert (answers.find(asked, [FLIGHT]).text == NOTHING_FOUND) == bool(missing)
+
+
+def test_a_city_in_another_language_is_in_its_country() -> None:
+    ticket = Found(uuid4(), "Ticket", "ticket", date(2026, 4, 1), "", "", ("Train", "Hamburg Hbf", "København H"), 0.4)
+
+    assert answers.unnamed(understand("train to Denmark", None), [ticket]) == ()
+
+
+def test_what_is_no_ticket_is_in_the_country_of_every_city_that_it_names() -> None:
+    lines = ("Exhibition", "Museum am Deich, Bremen")
+    poster = Found(uuid4(), "Blue", "poster", date(2026, 4, 1), "", "", lines, 0.4)
+
+    assert answers.unnamed(understand("the exhibition in Germany", None), [poster]) == ()
+
+
+def test_a_washing_machine_is_a_washer_and_no_dishwasher() -> None:
+    lines = ("Product", "Washing machine 7 kg", "Serial number", "2511-084")
+    card = Found(uuid4(), "Warranty", "document", date(2026, 4, 1), "", "", lines, 0.4)
+
+    assert "2511-084" in answers.find(understand("What is the serial number of the washer?", None), [card]).text
+    for other in ("dishwasher", "dryer"):
+        asked = understand(f"What is the serial number of the {other}?", None)
+        assert answers.find(asked, [card]).text == NOTHING_FOUND, other
+
+
+def test_half_of_what_is_asked_about_is_enough_only_where_the_meaning_is_near() -> None:
+    bakery = Found(uuid4(), "Bakery", "receipt", date(2026, 4, 1), "", "", ("14.03.2026", "Flat white 3.90"), 0.05)
+    asked = understand("When was the flat viewing?", None)
+
+    assert answers.find(asked, [bakery]).text == NOTHING_FOUND
+    assert answers.find(asked, [replace(bakery, lines=("Viewing of the flat", "14.03.2026"))]).about
+    assert answers.find(asked, [replace(bakery, lines=("Flat 3, come and see", "14.03.2026"), similarity=0.4)]).about

@@ -155,3 +155,9 @@ def test_what_expires_after_a_time_is_told_with_the_day_it_began() -> None:
         "Guarantee period: 5 years, motor 10 years",
         "Date of purchase: 3 November 2025",
     ]
+
+
+def test_a_machine_has_a_short_name() -> None:
+    texts = ["WASHING MACHINE 7 kg", "a sewing-machine and two washing machines", "washing day", "the printing press"]
+
+    assert extracts.machines(texts) == ["washer", "sewer"]
