@@ -44,11 +44,11 @@ def _bundles_for(place: Place) -> Iterator[None]:
         yield
         return
     with locks.held(bundle.BUILD / place.cloud):
-        _build(place.cloud)
+        build(place.cloud)
         yield
 
 
-def _build(cloud: CloudName) -> None:
+def build(cloud: CloudName) -> None:
     """All bundles, of one and the same moment."""
     info = bundle.build_info()
     with bar("    bundles", len(bundle.FUNCTIONS)) as advance:

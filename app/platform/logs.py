@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +84,7 @@ def note(**known: object) -> None:
     _facts.get({}).update(known)
 
 
+@lru_cache(maxsize=1024)
 def user_hash(user_id: UUID) -> str:
     """Enough to follow one user through the logs, too little to know who it is."""
     return hashlib.sha256(user_id.bytes).hexdigest()[:12]

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.faults.cloud import FaultCloud
 from tests.faults.findings import Finding
 from tests.faults.people import Person, Prepared, photos
-from tests.faults.proxy import calls, delayed
+from tests.faults.proxy import calls, delayed, noted
 from tests.stub_providers import slow
 
-# A call that started this soon after the answer 204 was on its way when the item was deleted.
+# Who looks this soon after the answer 204 had the lease when the item was deleted: the look follows it at once.
 _ON_ITS_WAY_S = 1.0
 
 
@@ -19,13 +19,15 @@ def deleted_on_the_way(cloud: FaultCloud, *, items: int = 50, within_s: float = 
     # Wide moments to be deleted in: while renditions are written, and while the image is looked at.
     cloud.proxy.rule(calls("s3", "PutObject", holding=("/display/",)), delayed(0.3), share=0.5)
     cloud.vision.default = slow(0.3)
+    looks: list[tuple[str, float]] = []
+    cloud.proxy.rule(calls("s3", "GetObject"), noted(looks))
     person = cloud.person()
     prepared = person.prepare(photos(items))
     with ThreadPoolExecutor(8) as pool:
         deleted = dict(pool.map(lambda upload: _send_and_delete(person, upload, within_s), prepared))
     cloud.settle()
 
-    late = [name for name, at in cloud.vision.asked if at > deleted[name] + _ON_ITS_WAY_S]
+    late = [item for path, at in looks for item in deleted if item in path and at > deleted[item] + _ON_ITS_WAY_S]
     reached = len({name for name, _ in cloud.vision.asked})
     rows = cloud.rows(
         "SELECT (SELECT count(*) FROM items) + (SELECT count(*) FROM analyses) + (SELECT count(*) FROM item_search)"
@@ -41,4 +43,4 @@ def _send_and_delete(person: Person, upload: Prepared, within_s: float) -> tuple
     upload.send()
     time.sleep(random.uniform(0, within_s))
     person.api.delete(f"/items/{upload.id}").raise_for_status()
-    return upload.name, time.time()
+    return upload.id, time.time()

@@ -107,6 +107,16 @@ def first_of_each(matches: Matches) -> Matches:
 # --- effects
 
 
+def noted(at: list[tuple[str, float]]) -> Effect:
+    """The call passes; of which path it was, and when, is added to `at`."""
+
+    def effect(call: Call, forward: Forward) -> Answer | None:
+        at.append((call.path, time.time()))
+        return forward()
+
+    return effect
+
+
 def killed_before(call: Call, forward: Forward) -> None:
     """SIGKILL the worker that calls; the call never happens."""
     _kill(call)

@@ -74,7 +74,7 @@ def cleanup_url(owner_url: str) -> str:
 @pytest.fixture(scope="session")
 def database_pool(app_url: str) -> Iterator[Database]:
     """As the application's role, wide enough for the tests that race."""
-    database = Database(DatabaseSettings(database_url=app_url, database_pool_size=10))
+    database = Database(DatabaseSettings(database_url=app_url, database_pool_size=10, database_connect_timeout_s=30))
     yield database
     database.close()
 
@@ -82,7 +82,7 @@ def database_pool(app_url: str) -> Iterator[Database]:
 # The role may hold two connections, so that a pool that stayed open would leave none to the next module.
 @pytest.fixture(scope="module")
 def cleanup_pool(cleanup_url: str) -> Iterator[Database]:
-    database = Database(DatabaseSettings(database_url=cleanup_url, database_pool_size=2))
+    database = Database(DatabaseSettings(database_url=cleanup_url, database_pool_size=2, database_connect_timeout_s=30))
     yield database
     database.close()
 

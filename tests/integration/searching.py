@@ -133,7 +133,7 @@ class _Planner:
         return []
 
 
-TABLES = {"items", "item_search", "item_postings", "item_vectors"}
+TABLES = {"items", "item_search", "item_postings", "item_vectors", "analyses"}
 
 
 def nodes(plan: Any) -> Iterator[dict[str, Any]]:
@@ -192,5 +192,13 @@ def given_crowd(owner: psycopg.Connection) -> list[UUID]:
         SELECT user_id, item_id, %s::halfvec, %s, '' FROM facts
     """,
         [user_ids, json.dumps(pointing(0)), MODEL],
+    )
+    owner.execute(
+        """
+        INSERT INTO analyses (user_id, item_id, analysis_id, version, raw_response, provider_used, model_used,
+          prompt_version)
+        SELECT user_id, item_id, gen_random_uuid(), 1, '{}', 'p', 'm', 'v' FROM items WHERE user_id = ANY(%s)
+    """,
+        [user_ids],
     )
     return user_ids

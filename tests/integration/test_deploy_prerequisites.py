@@ -40,7 +40,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would take long, in its order."""
     steps: list[str] = []
 
-    def run_or_fail(place: cdk.Place, command: Sequence[str], *, assembly: Path | None = None) -> None:
+    def run_or_fail(place: cdk.Place, command: Sequence[str], **_: Any) -> None:
         steps.append(command[0])
 
     monkeypatch.setattr(deploy, "build", lambda cloud: steps.append("bundles"))

@@ -24,6 +24,7 @@ from app.search.models import DIMENSIONS, Document, Hit, SearchFilter, SearchTyp
 from tests.integration.searching import (
     NOWHERE,
     RANKINGS,
+    TABLES,
     Tenant,
     assert_reads_one_tenant,
     explained,
@@ -458,7 +459,7 @@ def test_saving_again_replaces_what_was_findable(tenant: Tenant) -> None:
 def crowd(owner_url: str) -> Iterator[None]:
     with psycopg.connect(owner_url, autocommit=True) as owner:
         user_ids = given_crowd(owner)
-        owner.execute("ANALYZE items, item_search, item_postings, item_vectors")
+        owner.execute(f"ANALYZE {', '.join(TABLES)}")
         yield
         owner.execute("DELETE FROM items WHERE user_id = ANY(%s)", [user_ids])
 
