@@ -36,7 +36,7 @@ LOG_KB_PER_INVOCATION = Decimal(3)
 IDLE_POLLS = 5 * 3 * 60 * HOURS
 ACTIVE_HOURS = Decimal(150)
 # Series of name and dimensions that are written while something happens (app.platform.metrics).
-METRICS_AT_WORK = 44
+METRICS_AT_WORK = 43
 CONNECTED_MINUTES_PER_USER = 600
 
 ASSUMPTIONS = [

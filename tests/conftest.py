@@ -13,9 +13,22 @@ TOGETHER = {"e2e", "faults", "infrastructure", "packaging"}
 # What has a cloud of its own.
 ALONE = {"test_deploys.py", "test_web.py"}
 
+# First what takes longest, the clouds that are deployed. The faults' own comes later: it is the one that has to work in
+# time, and four that start at once leave each other none.
+ORDER = ("e2e", "infrastructure", "integration", "faults")
+
 # A slow machine is no finding.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+def place_of(path: str) -> int:
+    _tests, folder, *_ = PurePath(path).parts
+    return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
 
 class ByGroup(LoadScopeScheduling):
