@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -37,6 +38,12 @@ EXPECTED = CHECKS.get_by_names(
 )
 
 
+@pytest.fixture(autouse=True)
+def _for_long(reconfigured: Callable[..., None]) -> None:
+    """However many requests there are, none is one too many."""
+    reconfigured(REQUESTS_PER_MINUTE="1000000", ITEMS_UNDER_WAY_MAX="1000000")
+
+
 @every_operation
 def test_any_request_gets_an_answer_of_the_document_that_tells_of_nobody_else(
     operation: Operation,
@@ -44,9 +51,7 @@ def test_any_request_gets_an_answer_of_the_document_that_tells_of_nobody_else(
     owner: psycopg.Connection,
     own: Belongings,
     theirs: Belongings,
-    reconfigured: Callable[..., None],
 ) -> None:
-    reconfigured(REQUESTS_PER_MINUTE="1000000", ITEMS_UNDER_WAY_MAX="1000000")
     described = SCHEMA[operation.path][operation.method]
     described.app = http.app
     foreign = theirs.values | {"cursor": cursors_of(operation, theirs.user, theirs.values)}
@@ -144,9 +149,7 @@ def test_any_words_can_be_looked_for(own: Belongings, theirs: Belongings) -> Non
     looked_for()
 
 
-def test_any_filename_stays_text_and_names_no_object(own: Belongings, reconfigured: Callable[..., None]) -> None:
-    reconfigured(REQUESTS_PER_MINUTE="1000000", ITEMS_UNDER_WAY_MAX="1000000")
-
+def test_any_filename_stays_text_and_names_no_object(own: Belongings) -> None:
     @drawing
     @given(ANY_TEXT)
     def declared(filename: str) -> None:
