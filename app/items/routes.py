@@ -22,6 +22,7 @@ from app.items.schemas import (
     PresignedOut,
     UploadsIn,
     UploadsOut,
+    UrlsOut,
 )
 from app.platform import wiring
 from app.platform.errors import Conflict, NotFound
@@ -195,7 +196,10 @@ def get_item_image(
 ) -> RedirectResponse:
     """Redirect to a presigned link that expires."""
     item = service.resolve(caller.user_id, item_id, items=wiring.items())
-    return RedirectResponse(service.image_link(item, variant, signer=wiring.images().signer()), status_code=302)
+    link = getattr(UrlsOut.of(item, wiring.images().signer()), variant)
+    if link is None:
+        raise NotFound("This rendition does not exist yet.")
+    return RedirectResponse(link, status_code=302)
 
 
 @router.patch("/items/{item_id}", operation_id="editItem", responses=problems(412))

@@ -17,7 +17,6 @@ from app.platform.database import Connection
 from app.platform.errors import Conflict, NotFound, QuotaExceeded, TooLarge, Unavailable, UnsupportedMedia
 from app.platform.events import EventPublisher
 from app.platform.settings import StorageSettings
-from app.platform.sigv4 import Signer
 
 # --- the door ---------------------------------------------------------------------------------------------------------
 
@@ -332,16 +331,3 @@ def _send(
     # Lost with this process, the event is published again by cleanup: the row says what it waits for.
     events.publish([resume_event(start, sent.ref)])
     return sent
-
-
-def image_link(item: Item, variant: str, *, signer: Signer) -> str:
-    """A presigned link to one variant; renditions exist once the image stage is done.
-
-    Raises:
-        NotFound: there is no such rendition (yet).
-    """
-    if variant == "original":
-        return signer.link(item.object_key)
-    if item.width is None:
-        raise NotFound("This rendition does not exist yet.")
-    return signer.link(s3.rendition_key(item.user_id, item.item_id, variant, item.rendition_generation))

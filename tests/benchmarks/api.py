@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import boto3
 import psycopg
+import pytest
 from moto import mock_aws
 from starlette.testclient import TestClient
 
@@ -67,11 +68,14 @@ def _timed(user: User, path: str, what: str) -> Figure:
 def _sizes(user: User) -> list[Figure]:
     """A page on its way to the caller, with links as Lambda's temporary credentials make them."""
     session = boto3.session.Session("AKIDEXAMPLE", "a secret", base64.b64encode(os.urandom(_TOKEN_BYTES)).decode())
-    wiring.images = lambda: ImageBucket(session.client("s3"), wiring.storage_settings())  # type: ignore[assignment]
+    images = ImageBucket(session.client("s3"), wiring.storage_settings())
     sizes = {}
-    for encoding in ("identity", "gzip"):
-        with user.http.stream("GET", "/items?limit=50", headers={**user.headers, "Accept-Encoding": encoding}) as page:
-            sizes[encoding] = sum(len(piece) for piece in page.iter_raw()) / 1000
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wiring, "images", lambda: images)
+        for encoding in ("identity", "gzip"):
+            headers = {**user.headers, "Accept-Encoding": encoding}
+            with user.http.stream("GET", "/items?limit=50", headers=headers) as page:
+                sizes[encoding] = sum(len(piece) for piece in page.iter_raw()) / 1000
     return [Figure.of(f"a page of 50 with its links: {name}", "kB", [size]) for name, size in sizes.items()]
 
 

@@ -45,9 +45,11 @@ class LocalCloud:
 
 @contextmanager
 def brought_up(state: Path = STATE, port: int = PORT) -> Iterator[str]:
-    """What `make up` says. The cloud is stopped afterwards."""
-    yield command("up", "--port", str(port), state=state)
-    command("down", state=state)
+    """What `make up` says. The cloud is stopped afterwards, also where it did not come up whole."""
+    try:
+        yield command("up", "--port", str(port), state=state)
+    finally:
+        command("down", state=state)
 
 
 def command(*arguments: str, state: Path = STATE) -> str:

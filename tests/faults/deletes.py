@@ -27,8 +27,12 @@ def deleted_on_the_way(cloud: FaultCloud, *, items: int = 50, within_s: float = 
         deleted = dict(pool.map(lambda upload: _send_and_delete(person, upload, within_s), prepared))
     cloud.settle()
 
-    late = [item for path, at in looks for item in deleted if item in path and at > deleted[item] + _ON_ITS_WAY_S]
-    reached = len({name for name, _ in cloud.vision.asked})
+    asked = {upload.id for upload in prepared for name, _ in cloud.vision.asked if name == upload.name}
+    looked = [(item, at) for path, at in looks for item in deleted if item in path]
+    late = {item for item, at in looked if at > deleted[item] + _ON_ITS_WAY_S}
+    # Nobody asks who has not looked: otherwise the looks would prove nothing.
+    late |= asked - {item for item, _ in looked}
+    reached = len(asked)
     rows = cloud.rows(
         "SELECT (SELECT count(*) FROM items) + (SELECT count(*) FROM analyses) + (SELECT count(*) FROM item_search)"
     )[0][0]
