@@ -23,6 +23,15 @@ with locks.held(locks.ROOT / "build" / "there"):
     sys.stdin.readline()
     print("out", flush=True)
 """
+# As `make up` has its state while it deploys.
+HAS_THE_STATE = """
+import sys
+from scripts import locks
+from scripts.local import paths
+with locks.held(paths.STATE):
+    print("in", flush=True)
+    sys.stdin.readline()
+"""
 # As `make up` does: what it starts goes on without it.
 LEAVES_A_CHILD = """
 import subprocess, sys
@@ -190,3 +199,22 @@ def test_a_page_whose_build_was_broken_off_is_not_taken_for_the_one_before(
 
     assert build.wait(timeout=120) == -signal.SIGKILL
     assert not stamp.exists()
+
+
+@pytest.mark.parametrize("command", [["down"], ["reset", "--yes"]], ids=["down", "reset"])
+def test_who_stops_the_cloud_waits_until_it_is_deployed(start: Start, checkout: Path, command: list[str]) -> None:
+    (checkout / ".local").mkdir()
+    first = start("-c", HAS_THE_STATE)
+    assert line(first.stdout) == "in"
+
+    second = start("-m", "scripts.cloud", *command)
+    told = line(second.stderr)
+
+    assert told == f"› Waiting for process {first.pid}, which works in .local"
+    assert second.poll() is None
+    assert (checkout / ".local").is_dir()
+    first.communicate("\n")
+    said, _ = second.communicate()
+    assert second.returncode == 0
+    assert "The local cloud was not running." in said
+    assert (checkout / ".local").is_dir() == (command == ["down"])
