@@ -2,12 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import psutil
@@ -81,14 +81,20 @@ def stop() -> bool:
     process = running()
     if process is None:
         return False
-    parent = psutil.Process(process.pid)
-    family = [*parent.children(recursive=True), parent]
-    parent.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs([parent], timeout=_STOP_TIMEOUT_S)
-    for straggler in [*alive, *(child for child in family if child.is_running())]:
-        straggler.kill()
+    with suppress(psutil.NoSuchProcess):
+        _end(psutil.Process(process.pid))
     paths.EMULATOR_PROCESS.unlink(missing_ok=True)
     return True
+
+
+def _end(parent: psutil.Process) -> None:
+    family = [*parent.children(recursive=True), parent]
+    parent.terminate()
+    psutil.wait_procs([parent], timeout=_STOP_TIMEOUT_S)
+    for straggler in family:
+        # Asking first whether it still runs would not help: it may end between the question and the signal.
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
 
 
 def _environment(port: int) -> dict[str, str]:
