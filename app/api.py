@@ -10,7 +10,8 @@ from app.platform.application import assemble
 from app.search.routes import router as search
 from app.service.routes import router as service
 
-ROUTERS = (service, items, analyses, search, account, jobs)
+# A request is held against one route after the other: those that are asked most come first.
+ROUTERS = (items, search, analyses, account, jobs, service)
 
 
 def create_app() -> FastAPI:

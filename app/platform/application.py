@@ -6,19 +6,13 @@ from re import Pattern
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.platform import wiring
-from app.platform.edge import Body, Deadline, Methods, RequestLog
-from app.platform.http import admit, install_error_handlers, tell, unexpected
+from app.platform.edge import Body, Compression, Deadline, Methods, RequestLog
+from app.platform.http import admit, install_error_handlers, tell
 from app.platform.idempotency import Idempotency
-
-# Bytes: what fits into one packet is not worth it. Level 1 takes a millisecond for a page of items and leaves a
-# sixteenth of it; higher ones take twice as long for a tenth less.
-_WORTH_COMPRESSING, _COMPRESSION = 1400, 1
 
 
 def assemble(routers: Sequence[APIRouter]) -> FastAPI:
@@ -46,8 +40,7 @@ class Application(FastAPI):
         application = super().build_middleware_stack()
         once = Idempotency(application, admit=admit, answers=lambda: wiring.request_store(), tell=tell)
         bounded = Deadline(Methods(Body(once), allowed=lru_cache(maxsize=1024)(self._methods)))
-        compressed = GZipMiddleware(bounded, minimum_size=_WORTH_COMPRESSING, compresslevel=_COMPRESSION)
-        guarded = RequestLog(ServerErrorMiddleware(compressed, handler=unexpected))
+        guarded = RequestLog(Compression(bounded))
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             await (guarded if scope["type"] == "http" else application)(scope, receive, send)

@@ -67,16 +67,10 @@ def problem(
         status=status,
         detail=detail,
         instance=request.scope["path"],
-        request_id=request_id(request),
+        request_id=request.state.request_id,
         errors=field_errors,
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def request_id(request: Request) -> str:
-    """The gateway's id for this request (it stands in the access log too), or ours where there is no gateway."""
-    event: dict[str, Any] = request.scope.get("aws.event") or {}
-    return str(event.get("requestContext", {}).get("requestId") or request.state.request_id)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -125,10 +119,8 @@ async def _invalid(request: Request, exc: Exception) -> Response:
 
 
 async def unexpected(request: Request, exc: Exception) -> Response:
-    # Whoever is further out hears of it too.
-    if not getattr(request.state, "is_logged", False):
-        request.state.is_logged = True
-        logger.exception("unexpected error", path=request.url.path)
+    logger.error("unexpected error", path=request.scope["path"], exc_info=exc)
+    # Starlette raises it again, for whoever is further out.
     request.state.is_told = True
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
 
@@ -154,26 +146,28 @@ def admit(request: Request) -> Caller:
         QuotaExceeded: too many requests in this minute.
         Unavailable: the keys that tokens are signed with cannot be had.
     """
-    caller: Caller | None = getattr(request.state, "caller", None)
-    if caller is None:
-        token = _token(request)
-        if not token:
-            raise errors.NotAuthenticated("Send a Cognito access token: Authorization: Bearer …")
-        caller = request.state.caller = wiring.token_verifier().verify(token)
-        note(user=user_hash(caller.user_id))
-        _count(request, caller)
+    return _admitted(request) or _count(request, wiring.token_verifier().verify(_token(request)))
+
+
+def _admitted(request: Request) -> Caller | None:
+    caller: Caller | None = request.scope["state"].get("caller")
     return caller
 
 
 def _token(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else ""
+    if scheme.lower() != "bearer" or not token:
+        raise errors.NotAuthenticated("Send a Cognito access token: Authorization: Bearer …")
+    return token
 
 
-def _count(request: Request, caller: Caller) -> None:
-    allowance = request.state.allowance = wiring.rate_limiter().spend(caller.user_id)
+def _count(request: Request, caller: Caller) -> Caller:
+    note(user=user_hash(caller.user_id))
+    allowance = wiring.rate_limiter().spend(caller.user_id)
+    request.scope["state"] |= {"caller": caller, "allowance": allowance}
     if allowance.is_exceeded:
         raise errors.QuotaExceeded(f"At most {allowance.limit} requests a minute.", retry_after=allowance.reset_s)
+    return caller
 
 
 class AccessToken(SecurityBase):
@@ -184,13 +178,13 @@ class AccessToken(SecurityBase):
         self.model = HTTPBearer(bearerFormat="JWT", description="Cognito access token")
 
     async def __call__(self, request: Request) -> Caller:
-        return admit(request) if _is_at_hand(request) else await asyncio.to_thread(admit, request)
-
-
-def _is_at_hand(request: Request) -> bool:
-    """Whether `admit` asks nobody: the token was verified before, and the request is not the one that is reported."""
-    caller = wiring.token_verifier().remembered(_token(request))
-    return caller is not None and not wiring.rate_limiter().is_due(caller.user_id)
+        if caller := _admitted(request):
+            return caller
+        caller = wiring.token_verifier().remembered(_token(request))
+        # Nobody needs to be asked: the token was verified before, and this request is not the one that is reported.
+        if caller and not wiring.rate_limiter().is_due(caller.user_id):
+            return _count(request, caller)
+        return await asyncio.to_thread(admit, request)
 
 
 CurrentCaller = Annotated[Caller, Depends(AccessToken())]

@@ -6,15 +6,21 @@ out of the finished line.
 
 import hashlib
 import json
+import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
+from aws_lambda_powertools.shared.constants import XRAY_TRACE_ID_ENV
+from pydantic_core import PydanticSerializationError, to_json
 
 # What every line carries while a request or an item is worked on.
 _facts: ContextVar[dict[str, object]] = ContextVar("log_facts")
@@ -36,14 +42,50 @@ _SECRET = (
 )
 
 
-_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
+# What every record has. The rest of it is what the line was given.
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SERVICE = "collections"
 
 
-def _serialized(line: dict[str, Any]) -> str:
-    if "exception" in line:
-        line["exception"] = without_values(line["exception"])
-    known = {name: value for name, value in _facts.get({}).items() if value is not None and name not in line}
-    text = _encode(line | known)
+class _Lines(BasePowertoolsFormatter):
+    """One JSON object for each line, with the names that Powertools gives things.
+
+    Its own formatter looks for more than our lines have (messages that are JSON, keys that stand for attributes of the
+    record) and takes three times as long, at every request.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "level": record.levelname,
+            "location": f"{record.funcName}:{record.lineno}",
+            "message": record.getMessage(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "service": _SERVICE,
+        }
+        line |= _facts.get({})
+        line |= {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+        line["xray_trace_id"] = os.environ.get(XRAY_TRACE_ID_ENV, "").partition(";")[0].removeprefix("Root=") or None
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = without_values(self.formatException(record.exc_info))
+            line["exception_name"] = record.exc_info[0].__name__
+        return _without_secrets(_encoded({name: value for name, value in line.items() if value is not None}))
+
+    def append_keys(self, **additional_keys: object) -> None:
+        """What the logger itself would add is in every line as it is; what else is known are `facts`."""
+
+    def clear_state(self) -> None:
+        """There is none."""
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
+        return to_json(line, fallback=str).decode()
+    except PydanticSerializationError:
+        # Half a character, or bytes that are no text.
+        return json.dumps(line, default=str)
+
+
+def _without_secrets(text: str) -> str:
     for signs, pattern, instead in _SECRET:
         if any(sign in text for sign in signs):
             text = pattern.sub(instead, text)
@@ -58,15 +100,7 @@ def without_values(trace: str) -> str:
 
 
 # One line per fact, on stdout, picked up by CloudWatch. The level comes from LOG_LEVEL.
-logger = Logger(
-    service="collections",
-    use_rfc3339=True,
-    utc=True,
-    json_serializer=_serialized,
-    # Messages are words of ours: nobody needs to try whether they are JSON.
-    json_deserializer=str,
-    serialize_stacktrace=False,
-)
+logger = Logger(service=_SERVICE, logger_formatter=_Lines())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -72,7 +72,8 @@ class SearchIn(BaseModel):
         )
 
 
-class SearchResult(BaseModel):
+@dataclass(slots=True)
+class SearchResult:
     """One found item. `bm25_score` and `similarity` are null where that arm did not return it."""
 
     item_id: UUID
@@ -88,12 +89,13 @@ class SearchResult(BaseModel):
     highlights: list[str]
     # The query's words that stand in the item, rarest first.
     matched_terms: list[str]
-    near_duplicate: bool = False
+    near_duplicate: bool
     thumbnail_url: str
     metadata: dict[str, Any]
 
 
-class SearchOut(BaseModel):
+@dataclass(slots=True)
+class SearchOut:
     query: str
     search_type: SearchType
     results: list[SearchResult]
@@ -184,7 +186,7 @@ def _with_answer(user_id: UUID, body: SearchIn, out: SearchOut) -> SearchOut:
     from app.chat.models import NOTHING_FOUND
 
     if not out.results:
-        return out.model_copy(update={"answer": NOTHING_FOUND, "citations": [], "answer_time_ms": 0.0})
+        return replace(out, answer=NOTHING_FOUND, citations=[], answer_time_ms=0.0)
     started = time.perf_counter()
     ids = [str(result.item_id) for result in out.results[:_ANSWERED_FROM]]
     waits_s = _WAIT_ANSWERED_S if body.search_type is SearchType.AGENTIC else _WAIT_S
@@ -201,10 +203,10 @@ def _with_answer(user_id: UUID, body: SearchIn, out: SearchOut) -> SearchOut:
         logger.warning("search without an answer", reason=exc.detail)
         answered = None
     if answered is None:
-        return out.model_copy(update={"degraded": [*out.degraded, "answer"]})
+        return replace(out, degraded=[*out.degraded, "answer"])
     elapsed = round((time.perf_counter() - started) * 1000, 2)
     citations = [UUID(item_id) for item_id in answered["citations"]]
-    return out.model_copy(update={"answer": answered["answer"], "citations": citations, "answer_time_ms": elapsed})
+    return replace(out, answer=answered["answer"], citations=citations, answer_time_ms=elapsed)
 
 
 class SuggestQuery(BaseModel):
@@ -367,7 +369,8 @@ def _is_had(model: str) -> bool:
     return True
 
 
-class SimilarOut(BaseModel):
+@dataclass(slots=True)
+class SimilarOut:
     results: list[SearchResult]
 
 

@@ -79,13 +79,12 @@ def _routes(user: User) -> list[Route]:
 
 
 def _compared(route: Route, user: User, ports: Mapping[str, int], concurrency: int) -> list[Figure]:
-    """Ours and the bare one in short turns, so that the machine's moods meet both; the same headers for both."""
-    ours_request = route.request(route.path, user.headers)
-    bare_request = route.request(f"/{route.name}", user.headers)
+    """Ours and the bare one in short turns, so that the machine's moods meet both; the same requests for both."""
+    request = route.request(route.path, user.headers)
     times: dict[str, list[float]] = {"ours": [], "bare": []}
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
     for _ in range(TURNS):
-        for kind, request in (("ours", ours_request), ("bare", bare_request)):
+        for kind in ("ours", "bare"):
             taken, rate = asyncio.run(_load(ports[kind], request, concurrency))
             times[kind] += taken
             rates[kind].append(rate)

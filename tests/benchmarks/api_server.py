@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.api_server ours|bare|empty PORT [STATEMENTS]
 
-`ours` is the application, `bare` a FastAPI application whose routes do the same SQL and send the rows as they are,
-`empty` answers without looking: what the server and whoever asks it can do together. The first two log a line for each
-request, as they do wherever they serve: the application its own, the bare one the server's.
+`ours` is the application. `bare` is a FastAPI application whose routes take the same requests, do the same SQL and send
+the rows as they are. `empty` answers without looking: what the server and whoever asks it can do together. The first
+two log a line for each request, as they do wherever they serve: the application its own, the bare one the server's.
 STATEMENTS is a file with what a request of each route asks the database, as `api_load.py` recorded it.
 """
 
@@ -15,9 +15,10 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import uvicorn
@@ -25,6 +26,7 @@ from fastapi import FastAPI, Response
 from psycopg.pq import ExecStatus
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import create_app
@@ -33,6 +35,13 @@ from app.platform.rate_limits import RateLimiter
 from tests.integration.http_api.application import Embedder
 
 Statement = tuple[Any, Any]
+
+
+class Question(BaseModel):
+    """What a bare search is asked."""
+
+    query: str
+    top_k: int
 
 
 class NoTable:
@@ -60,22 +69,32 @@ def bare(statements: Path) -> ASGIApp:
     )
     app = FastAPI()
 
-    def route(asked: Sequence[Statement]) -> Callable[[], Response]:
-        def answer() -> Response:
-            rows: list[Any] = []
-            with pool.connection() as connection:
-                for query, parameters in asked:
-                    if begins := parameters is None and query.startswith(b"BEGIN"):
-                        connection.commit()
-                    cursor = connection.execute(query, parameters, prepare=False if begins else None)
-                    rows += cursor.fetchall() if _has_rows(cursor) else []
-            return Response(json.dumps(rows, default=str), media_type="application/json")
+    def answer(asked: Sequence[Statement]) -> Response:
+        rows: list[Any] = []
+        with pool.connection() as connection:
+            for query, parameters in asked:
+                if begins := parameters is None and query.startswith(b"BEGIN"):
+                    connection.commit()
+                cursor = connection.execute(query, parameters, prepare=False if begins else None)
+                rows += cursor.fetchall() if _has_rows(cursor) else []
+        return Response(json.dumps(rows, default=str), media_type="application/json")
 
-        return answer
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "healthy"}
 
-    for name, asked in recorded.items():
-        app.add_api_route(f"/{name}", route(asked), methods=["GET", "POST"])
-    app.add_api_route("/health", lambda: {"status": "healthy"})
+    @app.get("/items")
+    def list_items(limit: int) -> Response:
+        return answer(recorded["list"])
+
+    @app.get("/items/{item_id}")
+    def get_item(item_id: UUID) -> Response:
+        return answer(recorded["get"])
+
+    @app.post("/search")
+    def search(question: Question) -> Response:
+        return answer(recorded["search"])
+
     return app
 
 
