@@ -11,10 +11,10 @@ from app.platform.logs import logger
 @contextmanager
 def captured_logs() -> Iterator[io.StringIO]:
     """The finished lines. pytest's own capture does not see a logger that was made before the test."""
-    handler = logging.StreamHandler(io.StringIO())
-    handler.setFormatter(logger.registered_formatter)
-    logger.addHandler(handler)
+    handler, lines = logger.registered_handler, io.StringIO()
+    assert isinstance(handler, logging.StreamHandler)
+    stream = handler.setStream(lines)
     try:
-        yield handler.stream
+        yield lines
     finally:
-        logger.removeHandler(handler)
+        handler.setStream(stream)

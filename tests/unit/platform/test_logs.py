@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from app.platform.logs import facts, logger, note
+from app.platform.logs import facts, log_request, logger, note
 from tests.captured_logs import captured_logs
 
 ITEM = UUID("5f0c4a55-4f3b-4a6e-9d0e-3c8f2f8c1d10")
@@ -76,3 +76,27 @@ def test_what_json_cannot_carry_is_written_all_the_same(value: object) -> None:
 )
 def test_secrets_are_cut_out(value: object, instead: str) -> None:
     assert _line("told", value=value)["value"] == instead
+
+
+def test_a_request_leaves_a_line_like_any_other() -> None:
+    with captured_logs() as lines, facts(request_id="r-1"):
+        log_request(method="GET", path="/items", reason=None)
+        logger.info("request", method="GET", path="/items", reason=None)
+
+    of_request, of_any = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert set(of_any) - set(of_request) == {"location"}
+    assert {name: value for name, value in of_any.items() if name in of_request and name != "timestamp"} == {
+        name: value for name, value in of_request.items() if name != "timestamp"
+    }
+
+
+def test_a_request_leaves_none_where_only_warnings_are_wanted() -> None:
+    level = logger.log_level
+    logger.setLevel("WARNING")
+    try:
+        with captured_logs() as lines:
+            log_request(method="GET")
+    finally:
+        logger.setLevel(level)
+
+    assert lines.getvalue() == ""
