@@ -21,7 +21,6 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 from aws_lambda_powertools.shared.constants import XRAY_TRACE_ID_ENV
-from pydantic_core import PydanticSerializationError, to_json
 
 # What every line carries while a request or an item is worked on.
 _facts: ContextVar[dict[str, object]] = ContextVar("log_facts")
@@ -48,6 +47,7 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 # What every record has. The rest of it is what the line was given.
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SERVICE = "collections"
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 class _Lines(BasePowertoolsFormatter):
@@ -82,15 +82,8 @@ def _line(level: str, message: str, moment: float, told: dict[str, object]) -> s
     line |= {name: value for name, value in (_facts.get({}) | told).items() if value is not None}
     if trace := os.environ.get(XRAY_TRACE_ID_ENV):
         line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-    return _without_secrets(_encoded(line))
-
-
-def _encoded(line: dict[str, object]) -> str:
-    try:
-        return to_json(line, fallback=str).decode()
-    except PydanticSerializationError:
-        # Half a character, or bytes that are no text.
-        return json.dumps(line, default=str)
+    # Half characters become question marks: no line is lost for them.
+    return _without_secrets(_encode(line).encode("utf-8", "replace").decode())
 
 
 def _without_secrets(text: str) -> str:
