@@ -54,7 +54,7 @@ class _Lines(BasePowertoolsFormatter):
     """One JSON object for each line, with the names that Powertools gives things.
 
     Its own formatter looks for more than our lines have (messages that are JSON, keys that stand for attributes of the
-    record) and takes twice as long, at every request.
+    record) and takes nearly twice as long, at every request.
     """
 
     def format(self, record: logging.LogRecord) -> str:
