@@ -31,7 +31,7 @@ from tests.integration.http_api.application import Embedder, User, given_searcha
 CONCURRENCY = (1, 8, 32)
 # Of each turn.
 SECONDS, MOST_REQUESTS, WARM_UP = 0.5, 20_000, 20
-TURNS = 11
+TURNS = 21
 FOUND, HANDLED = 200, 200
 _GOAL = "≤ 25 %"
 
