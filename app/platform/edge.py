@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from random import getrandbits
+from random import Random
 
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
@@ -34,6 +34,8 @@ _UNLESS_SAID = (
     # What stands between must not give one's answer to the other.
     (b"vary", b"Accept-Encoding"),
 )
+# Our own: nobody else seeds it.
+_random = Random()  # noqa: S311  # names, no secrets
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Possessive, and content with the end of the text: no input makes it go back and try again.
 _JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -84,7 +86,7 @@ def _id_of_the_gateway(scope: Scope) -> str | None:
 
 def _id_of_ours() -> str:
     # A name, no secret: not worth asking the kernel for.
-    return f"{getrandbits(128):032x}"
+    return f"{_random.getrandbits(128):032x}"
 
 
 def _headers_of_ours(scope: Scope, answer: Message, identifier: str) -> list[tuple[bytes, bytes]]:
